@@ -1,0 +1,39 @@
+/** Facts that prove which volume a device is (I2). Each protocol fills what it has. */
+export interface DiskIdentity {
+  /** Pool files: `<inode>:<birth time in ns>`, which survives a rename and a reboot, and differs for every other file. */
+  readonly inode?: string | undefined
+  /** UUID in the LUKS header, lower case. */
+  readonly luksUuid?: string | undefined
+  readonly serial?: string | undefined
+  readonly wwn?: string | undefined
+}
+
+/** What a connector yields: where the volume is on this host. Encrypted volumes are still encrypted here. */
+export interface DiskSource {
+  readonly kind: 'block' | 'file'
+  /** Absolute. For `block` a device node, for `file` a raw image. */
+  readonly path: string
+  /** Size of the whole source, encryption header included. */
+  readonly sizeBytes: number
+  readonly identity: DiskIdentity
+}
+
+/** How the guest gets plaintext. Chosen once when a volume is first unlocked, recorded, and never inferred later. */
+export type EncryptionMechanism = 'none' | 'dm-crypt' | 'native'
+
+/** What an encryptor yields: what the hypervisor may show to a guest. */
+export interface GuestSource {
+  readonly mechanism: EncryptionMechanism
+  readonly kind: 'block' | 'file'
+  /** Absolute. dm-crypt: `/dev/mapper/crypt-<volume id>`; native and none: the disk source's own path. */
+  readonly path: string
+  /** Size that the guest sees, encryption header not included. */
+  readonly sizeBytes: number
+  /** Native: the libvirt secret that QEMU decrypts with. */
+  readonly secretUuid?: string | undefined
+  readonly luksUuid?: string | undefined
+}
+
+/** Same guest-visible source: same path, same way of decryption, same header. */
+export const sameGuestSource = (a: GuestSource, b: GuestSource): boolean =>
+  a.mechanism === b.mechanism && a.kind === b.kind && a.path === b.path && a.secretUuid === b.secretUuid

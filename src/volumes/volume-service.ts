@@ -1,0 +1,212 @@
+import type { Change } from '../core/change.ts'
+import type { ConnectionInfo, ConnectorProperties } from '../core/connection-info.ts'
+import type { EncryptionProvider, EncryptionSpec } from '../core/encryption.ts'
+
+/** Cinder's volume states (`cinder/objects/fields.py`, 2026.2), those that a host meets. */
+export type VolumeStatus =
+  | 'creating'
+  | 'available'
+  | 'reserved'
+  | 'attaching'
+  | 'in-use'
+  | 'detaching'
+  | 'extending'
+  | 'deleting'
+  | 'downloading'
+  | 'error'
+  | 'error_deleting'
+  | 'error_extending'
+
+export interface VolumeAttachmentView {
+  readonly attachmentId: string
+  readonly serverId: string
+  /** Guest device path, `/dev/vdb`; empty until known. */
+  readonly device: string
+}
+
+/** The facade's view of a volume. Sizes in GiB, times in ISO 8601. */
+export interface Volume {
+  readonly id: string
+  readonly name: string | null
+  readonly description: string | null
+  readonly status: VolumeStatus
+  readonly size: number
+  readonly availabilityZone: string
+  readonly volumeType: string | null
+  readonly encrypted: boolean
+  readonly bootable: boolean
+  readonly multiattach: boolean
+  readonly snapshotId: string | null
+  readonly sourceVolumeId: string | null
+  readonly metadata: Readonly<Record<string, string>>
+  /** Only those that are attached; `attachStatus` follows from it. */
+  readonly attachments: readonly VolumeAttachmentView[]
+  readonly attachStatus: 'attached' | 'detached'
+  readonly createdAt: string
+}
+
+export type SnapshotStatus = 'creating' | 'available' | 'deleting' | 'error' | 'error_deleting'
+
+export interface Snapshot {
+  readonly id: string
+  readonly name: string | null
+  readonly description: string | null
+  readonly status: SnapshotStatus
+  readonly size: number
+  readonly volumeId: string
+  readonly progress: string
+  readonly createdAt: string
+}
+
+export interface VolumeTypeEncryption {
+  readonly provider: EncryptionProvider
+  readonly cipher: string
+  /** Bits. */
+  readonly keySize: number
+  readonly controlLocation: 'front-end' | 'back-end'
+}
+
+export interface VolumeType {
+  readonly id: string
+  readonly name: string
+  readonly encryption?: VolumeTypeEncryption | undefined
+  readonly multiattach: boolean
+}
+
+export type AttachmentStatus = 'reserved' | 'attaching' | 'attached' | 'detaching' | 'error_attaching'
+
+export interface Attachment {
+  readonly id: string
+  readonly volumeId: string
+  readonly instanceId: string | null
+  readonly status: AttachmentStatus
+  readonly attachMode: 'rw' | 'ro'
+  readonly attachedAt: string | null
+  /** Undefined until a connector was given. */
+  readonly connectionInfo?: ConnectionInfo | undefined
+}
+
+export interface CreateVolume {
+  /** GiB, an integer of at least 1. Left out with a source: the source's size. */
+  readonly size?: number | undefined
+  readonly name?: string | undefined
+  readonly description?: string | undefined
+  readonly volumeType?: string | undefined
+  readonly metadata?: Readonly<Record<string, string>> | undefined
+  readonly availabilityZone?: string | undefined
+  readonly multiattach?: boolean | undefined
+  /** At most one of these three. `imageFile`: absolute path of a raw or qcow2 image. */
+  readonly snapshotId?: string | undefined
+  readonly sourceVolumeId?: string | undefined
+  readonly imageFile?: string | undefined
+}
+
+/** −1 means no limit; names as in the Block Storage API's absolute limits. */
+export interface AbsoluteLimits {
+  readonly maxTotalVolumes: number
+  readonly maxTotalVolumeGigabytes: number
+  readonly maxTotalSnapshots: number
+  readonly totalVolumesUsed: number
+  readonly totalGigabytesUsed: number
+  readonly totalSnapshotsUsed: number
+}
+
+export interface AttachmentFilter {
+  readonly instanceId?: string | undefined
+  readonly volumeId?: string | undefined
+}
+
+/**
+ * The block-storage facade (Nova `nova/volume/cinder.py` `API`, 2026.2): who owns volumes. States change by
+ * compare-and-set; a refusal changes nothing. Codes: `volume-not-found`, `snapshot-not-found`, `attachment-not-found`,
+ * `volume-type-not-found` (not-found); `invalid-volume` (wrong-state: the message names the state and what is allowed);
+ * `invalid-input` and its kin (invalid-input); `over-quota` (quota); `no-space`; `storage-absent` (unavailable); `conflict`.
+ */
+export interface VolumeService {
+  get(volumeId: string, signal?: AbortSignal): Promise<Volume>
+  getAll(filter?: { name?: string; status?: VolumeStatus }, signal?: AbortSignal): Promise<readonly Volume[]>
+  /** Returns once the volume is `available` (the embedded service) or accepted as `creating` (Cinder). */
+  create(request: CreateVolume, signal?: AbortSignal): Promise<Volume>
+  /** `available`, `error` or `error_deleting` and without snapshots; deletes its data and key. */
+  delete(volumeId: string, signal?: AbortSignal): Promise<void>
+  /** `available` only; the new size is greater. GiB. */
+  extend(volumeId: string, size: number, signal?: AbortSignal): Promise<Volume>
+
+  /** available (multiattach: or in-use) → attaching. */
+  reserveVolume(volumeId: string, signal?: AbortSignal): Promise<void>
+  /** attaching → in-use if attached elsewhere, else available; otherwise nothing. */
+  unreserveVolume(volumeId: string, signal?: AbortSignal): Promise<void>
+  /** in-use → detaching. */
+  beginDetaching(volumeId: string, signal?: AbortSignal): Promise<void>
+  /** detaching → in-use; otherwise nothing. */
+  rollDetaching(volumeId: string, signal?: AbortSignal): Promise<void>
+  initializeConnection(volumeId: string, connector: ConnectorProperties, signal?: AbortSignal): Promise<ConnectionInfo>
+  terminateConnection(volumeId: string, connector: ConnectorProperties, signal?: AbortSignal): Promise<void>
+  /** attaching → in-use. */
+  attach(
+    volumeId: string,
+    request: { instanceId: string; mountpoint: string; mode: 'rw' | 'ro' },
+    signal?: AbortSignal,
+  ): Promise<void>
+  /** → available, or in-use if attached elsewhere. Without an attachment id the only attachment is meant. */
+  detach(
+    volumeId: string,
+    request: { instanceId?: string; attachmentId?: string },
+    signal?: AbortSignal,
+  ): Promise<void>
+
+  /**
+   * Without connector: attachment and volume become `reserved`; with: as if updated at once. Allowed if the volume is
+   * `available` (multiattach: or in-use), or the same instance has one already (migration).
+   */
+  attachmentCreate(
+    request: { volumeId: string; instanceId: string; connector?: ConnectorProperties; mountpoint?: string },
+    signal?: AbortSignal,
+  ): Promise<Attachment>
+  attachmentGet(attachmentId: string, signal?: AbortSignal): Promise<Attachment>
+  /** At least one of the filters. */
+  attachmentGetAll(filter: AttachmentFilter, signal?: AbortSignal): Promise<readonly Attachment[]>
+  /** reserved → attaching; gives connection info. Repeating it gives the same. */
+  attachmentUpdate(
+    attachmentId: string,
+    connector: ConnectorProperties,
+    mountpoint?: string,
+    signal?: AbortSignal,
+  ): Promise<Attachment>
+  /** attaching → attached; volume → in-use. Repeating it is nothing. */
+  attachmentComplete(attachmentId: string, signal?: AbortSignal): Promise<void>
+  /** 'already' if there is none; the volume's status is found anew from what attachments remain. */
+  attachmentDelete(attachmentId: string, signal?: AbortSignal): Promise<Change>
+
+  getSnapshot(snapshotId: string, signal?: AbortSignal): Promise<Snapshot>
+  getAllSnapshots(signal?: AbortSignal): Promise<readonly Snapshot[]>
+  /** `available` only; `force` also `in-use`, crash-consistent. */
+  createSnapshot(
+    volumeId: string,
+    request: { name?: string; description?: string; force?: boolean },
+    signal?: AbortSignal,
+  ): Promise<Snapshot>
+  deleteSnapshot(snapshotId: string, signal?: AbortSignal): Promise<void>
+  /** creating → creating, available, error; deleting → deleting, error_deleting; progress becomes `90%`. */
+  updateSnapshotStatus(snapshotId: string, status: SnapshotStatus, signal?: AbortSignal): Promise<void>
+
+  getAllVolumeTypes(signal?: AbortSignal): Promise<readonly VolumeType[]>
+  createVolumeType(
+    request: { name: string; encryption?: VolumeTypeEncryption; multiattach?: boolean },
+    signal?: AbortSignal,
+  ): Promise<VolumeType>
+  /** By name or id; `conflict` while a volume has it. */
+  deleteVolumeType(nameOrId: string, signal?: AbortSignal): Promise<void>
+  /** Undefined for a volume that is not encrypted; never a half-filled answer. */
+  getVolumeEncryptionMetadata(volumeId: string, signal?: AbortSignal): Promise<EncryptionSpec | undefined>
+
+  getAbsoluteLimits(signal?: AbortSignal): Promise<AbsoluteLimits>
+  /** After data was copied from `oldId` to `newId`: gives the id that the instance keeps using. */
+  migrateVolumeCompletion(oldId: string, newId: string, error: boolean, signal?: AbortSignal): Promise<string>
+  /** Destroys the content and writes the image anew: `available`, `error`, or `reserved` if allowed. */
+  reimageVolume(
+    volumeId: string,
+    request: { imageFile: string; reimageReserved: boolean },
+    signal?: AbortSignal,
+  ): Promise<void>
+}
