@@ -1,6 +1,6 @@
-import type { Change } from '../core/change.ts'
-import type { ConnectionInfo } from '../core/connection-info.ts'
-import type { DiskSource } from '../core/disk.ts'
+import type { Change } from '#src/core/change.ts'
+import type { ConnectionInfo } from '#src/core/connection-info.ts'
+import type { DiskSource } from '#src/core/disk.ts'
 
 export interface Connected {
   readonly change: Change
@@ -16,10 +16,11 @@ export interface Connector {
   /** The `driver_volume_type` that it serves. */
   readonly protocol: ConnectionInfo['driver_volume_type']
   /**
-   * Read-only: would `connect` succeed? Changes nothing on the host.
+   * Read-only: would `connect` succeed? Changes nothing on the host; gives what lies below: the file or device itself,
+   * for an encryptor's `check`.
    * @throws HoldfastError as `connect` would
    */
-  check(info: ConnectionInfo, signal?: AbortSignal): Promise<void>
+  check(info: ConnectionInfo, signal?: AbortSignal): Promise<DiskSource>
   /**
    * Makes the volume reachable and proves that it is the right one. Idempotent: a second call gives the same source.
    * With `asBlock` the source is a block device (a loop device over a pool file), for dm-crypt.

@@ -1,7 +1,7 @@
-import type { Change } from '../core/change.ts'
-import type { DiskSource, EncryptionMechanism, GuestSource } from '../core/disk.ts'
-import type { EncryptionSpec } from '../core/encryption.ts'
-import type { Secret } from '../core/secret.ts'
+import type { Change } from '#src/core/change.ts'
+import type { DiskSource, EncryptionMechanism, GuestSource } from '#src/core/disk.ts'
+import type { EncryptionSpec } from '#src/core/encryption.ts'
+import type { Secret } from '#src/core/secret.ts'
 
 /** One volume to decrypt. `source` is what the connector gave; `luksUuid` what is recorded for the volume. */
 export interface UnlockRequest {

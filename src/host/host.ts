@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.ts'
-import type { Random } from '../core/random.ts'
+import type { Clock } from '#src/core/clock.ts'
+import type { Random } from '#src/core/random.ts'
 
 /** Programs that Holdfast may run, by name; where each lies is found once, outside `$PATH`. */
 export type Tool = 'blockdev' | 'cryptsetup' | 'dmsetup' | 'ip' | 'losetup' | 'qemu-img' | 'qemu-system-x86_64'

@@ -1,5 +1,5 @@
-import type { Change } from '../core/change.ts'
-import type { GuestSource } from '../core/disk.ts'
+import type { Change } from '#src/core/change.ts'
+import type { GuestSource } from '#src/core/disk.ts'
 
 /** One disk of a domain as we want it. */
 export interface DomainDisk {

@@ -1,4 +1,4 @@
-import type { Secret } from '../core/secret.ts'
+import type { Secret } from '#src/core/secret.ts'
 
 export interface KeySpec {
   readonly algorithm: 'aes'

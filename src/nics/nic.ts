@@ -1,4 +1,4 @@
-import type { Change } from '../core/change.ts'
+import type { Change } from '#src/core/change.ts'
 
 /** A network interface of an instance on a Linux bridge. */
 export interface NicSpec {
