@@ -1,4 +1,4 @@
-import { HoldfastError } from '../core/error.ts'
+import { HoldfastError } from '#src/core/error.ts'
 import type { Volume } from './volume-service.ts'
 
 /** @throws HoldfastError `invalid-volume` unless the volume is `in-use` (Nova `check_attached`). */

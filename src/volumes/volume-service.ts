@@ -1,6 +1,6 @@
-import type { Change } from '../core/change.ts'
-import type { ConnectionInfo, ConnectorProperties } from '../core/connection-info.ts'
-import type { EncryptionProvider, EncryptionSpec } from '../core/encryption.ts'
+import type { Change } from '#src/core/change.ts'
+import type { ConnectionInfo, ConnectorProperties } from '#src/core/connection-info.ts'
+import type { EncryptionProvider, EncryptionSpec } from '#src/core/encryption.ts'
 
 /** Cinder's volume states (`cinder/objects/fields.py`, 2026.2), those that a host meets. */
 export type VolumeStatus =

@@ -1,0 +1,258 @@
+import type { Change } from '#src/core/change.ts'
+import { anyMade } from '#src/core/change.ts'
+import type { ConnectorProperties } from '#src/core/connection-info.ts'
+import { HoldfastError, hasCode } from '#src/core/error.ts'
+import type { InterfaceRecord } from '#src/store/records.ts'
+import type { Write } from '#src/store/store.ts'
+import { checkHost, checkVolume, preflight } from './check.ts'
+import { domainDisk, domainSpec } from './domain-spec.ts'
+import type { Action } from './step.ts'
+import { verifyInstance, verifyVolume } from './verify.ts'
+import type { Walk } from './walk.ts'
+
+export interface StepResult {
+  readonly change: Change
+  /** Facts to record together with the step's outcome. */
+  readonly writes?: readonly Write[]
+}
+
+/** Runs one kind of step. Idempotent: run twice it ends the same, and says 'already' the second time where it can tell. */
+type Executor = (walk: Walk, subject: string, signal: AbortSignal) => Promise<StepResult>
+
+const LOOKED: StepResult = { change: 'already' }
+
+/** The compiler demands one executor for each action. */
+export const EXECUTORS: Readonly<Record<Action, Executor>> = {
+  reserve,
+  export: exportVolume,
+  check: checkAndChoose,
+  connect,
+  unlock,
+  present,
+  complete,
+  'begin-detaching': beginDetaching,
+  'roll-detaching': async (walk, volumeId, signal) => {
+    await walk.parts.volumes.rollDetaching(volumeId, signal)
+    return { change: 'made' }
+  },
+  withdraw: async (walk, volumeId, signal) => ({
+    change: await walk.parts.hypervisor.withdraw(walk.instance.id, volumeId, {
+      deadlineMs: walk.parts.settings.deadlines.detach,
+      signal,
+    }),
+  }),
+  lock,
+  disconnect,
+  release,
+  'forget-mapping': async (walk, volumeId) => ({ change: 'made', writes: [walk.removeMapping(volumeId)] }),
+  'delete-volume': deleteVolume,
+
+  plug: async (walk, portId, signal) => ({ change: await walk.parts.nic.plug(nic(walk, portId), signal) }),
+  unplug: async (walk, portId, signal) => ({ change: await walk.parts.nic.unplug(nic(walk, portId), signal) }),
+
+  preflight: async (walk, _, signal) => {
+    await preflight(walk, signal)
+    return LOOKED
+  },
+  'check-host': async (walk, _, signal) => {
+    await checkHost(walk, filesBelow(walk), signal)
+    return LOOKED
+  },
+  define,
+  verify: async (walk, _, signal) => {
+    await verifyInstance(walk, signal)
+    return LOOKED
+  },
+  start: async (walk, id, signal) => ({ change: await walk.parts.hypervisor.start(id, signal) }),
+  'await-running': async (walk, id, signal) => {
+    await walk.parts.hypervisor.waitRunning(id, { deadlineMs: walk.parts.settings.deadlines.boot, signal })
+    return LOOKED
+  },
+  'soft-reboot': async (walk, id, signal) => {
+    const deadlineMs = walk.graceMs ?? walk.parts.settings.deadlines.softReboot
+    await walk.parts.hypervisor.reboot(id, { deadlineMs, signal })
+    return { change: 'made' }
+  },
+  shutdown,
+  destroy: async (walk, id, signal) => ({
+    change: await walk.parts.hypervisor.destroy(id, { deadlineMs: walk.parts.settings.deadlines.step, signal }),
+  }),
+  undefine: async (walk, id, signal) => ({
+    change: await walk.parts.hypervisor.undefine(id, { forget: false }, signal),
+  }),
+  'forget-domain': async (walk, id, signal) => ({
+    change: await walk.parts.hypervisor.undefine(id, { forget: true }, signal),
+  }),
+  'forget-instance': async (walk, id) => ({
+    change: 'made',
+    writes: [...walk.mappings.map(row => walk.removeMapping(row.volumeId)), { remove: 'instance', id }],
+  }),
+}
+
+async function reserve(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  const request = { volumeId, instanceId: walk.instance.id }
+  const { id } = await walk.parts.volumes.attachmentCreate(request, signal)
+  return { change: 'made', writes: [walk.patchMapping(volumeId, { attachmentId: id })] }
+}
+
+/** Asks for connection info and encryption metadata, and records both before anything is done with them. */
+async function exportVolume(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  const { attachmentId, target } = walk.mapping(volumeId)
+  if (attachmentId === undefined) throw new HoldfastError('internal', 'internal', `volume ${volumeId} is not reserved`)
+  const { volumes } = walk.parts
+  const attachment = await volumes.attachmentUpdate(attachmentId, connectorProperties(walk), `/dev/${target}`, signal)
+  const connectionInfo = attachment.connectionInfo
+  if (!connectionInfo) {
+    throw new HoldfastError(
+      'unavailable',
+      'connection-info-missing',
+      `attachment ${attachmentId} has no connection info`,
+      {
+        details: { volume: volumeId, layer: 'connection' },
+      },
+    )
+  }
+  const encryption = await volumes.getVolumeEncryptionMetadata(volumeId, signal)
+  const luksUuid = connectionInfo.data.luks_uuid
+  return { change: 'made', writes: [walk.patchMapping(volumeId, { connectionInfo, encryption, luksUuid })] }
+}
+
+const connectorProperties = (walk: Walk): ConnectorProperties => ({
+  host: walk.parts.settings.hostName,
+  multipath: false,
+  platform: 'x86_64',
+  os_type: 'linux',
+})
+
+/** Checks the volume and records the way of decryption, so that a crash from here on knows what to close. */
+async function checkAndChoose(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  const { mechanism, source } = await checkVolume(walk, volumeId, signal)
+  walk.sources.set(volumeId, source)
+  if (walk.mapping(volumeId).mechanism === mechanism) return LOOKED
+  return { change: 'already', writes: [walk.patchMapping(volumeId, { mechanism })] }
+}
+
+/** Volumes that QEMU opens as the file that `check` found. */
+const filesBelow = (walk: Walk) =>
+  new Map([...walk.sources].filter(([volumeId]) => walk.mapping(volumeId).mechanism !== 'dm-crypt'))
+
+async function connect(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  const info = walk.connectionInfo(volumeId)
+  if (info.host !== walk.parts.settings.hostName) {
+    throw new HoldfastError(
+      'unsafe',
+      'wrong-host',
+      `connection info of volume ${volumeId} was made for host '${info.host}', this is '${walk.parts.settings.hostName}'`,
+      { details: { volume: volumeId, layer: 'connection' } },
+    )
+  }
+  const asBlock = required(walk, volumeId).needsBlock
+  const { change, source } = await walk.connector(info).connect(info, { asBlock }, signal)
+  walk.sources.set(volumeId, source)
+  return { change }
+}
+
+async function unlock(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  const { encryption, luksUuid } = walk.mapping(volumeId)
+  const source = walk.sources.get(volumeId)
+  if (!source) throw new HoldfastError('internal', 'internal', `volume ${volumeId} is not connected`)
+  const passphrase = await walk.passphrase(volumeId, signal)
+  const request = { volumeId, source, encryption, luksUuid }
+  const { change, view } = await required(walk, volumeId).unlock(request, passphrase, signal)
+  walk.views.set(volumeId, view)
+  if (luksUuid !== undefined || view.luksUuid === undefined) return { change }
+  return { change, writes: [walk.patchMapping(volumeId, { luksUuid: view.luksUuid })] }
+}
+
+const required = (walk: Walk, volumeId: string) => {
+  const encryptor = walk.encryptor(volumeId)
+  if (encryptor) return encryptor
+  throw new HoldfastError('internal', 'internal', `no way of decryption is recorded for volume ${volumeId}`)
+}
+
+async function present(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  const view = await verifyVolume(walk, volumeId, signal)
+  const disk = domainDisk(walk.mapping(volumeId), view)
+  const wait = { deadlineMs: walk.parts.settings.deadlines.step, signal }
+  return { change: await walk.parts.hypervisor.present(walk.instance.id, disk, wait) }
+}
+
+async function complete(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  const { attachmentId } = walk.mapping(volumeId)
+  if (attachmentId !== undefined) await walk.parts.volumes.attachmentComplete(attachmentId, signal)
+  return { change: 'made' }
+}
+
+async function beginDetaching(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  await walk.parts.volumes.beginDetaching(volumeId, signal)
+  return { change: 'made' }
+}
+
+/** Where nothing was ever recorded of a mechanism nothing was unlocked: the choice is recorded before the first unlock. */
+async function lock(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  walk.views.delete(volumeId)
+  return { change: (await walk.encryptor(volumeId)?.lock(volumeId, signal)) ?? 'already' }
+}
+
+async function disconnect(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  const info = walk.mapping(volumeId).connectionInfo
+  walk.sources.delete(volumeId)
+  return { change: info ? await walk.connector(info).disconnect(info, signal) : 'already' }
+}
+
+/**
+ * Gives up the attachment. One that was made although its id was never recorded (the process died, or the reply was
+ * lost) is found by instance and volume: an instance has a volume at most once.
+ */
+async function release(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  const { volumes } = walk.parts
+  const { attachmentId } = walk.mapping(volumeId)
+  if (attachmentId !== undefined) {
+    const change = await volumes.attachmentDelete(attachmentId, signal)
+    return { change, writes: [walk.patchMapping(volumeId, { attachmentId: undefined })] }
+  }
+  const left = await volumes.attachmentGetAll({ volumeId, instanceId: walk.instance.id }, signal)
+  const changes: Change[] = []
+  for (const { id } of left) changes.push(await volumes.attachmentDelete(id, signal))
+  return { change: anyMade(changes) }
+}
+
+async function deleteVolume(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  try {
+    await walk.parts.volumes.delete(volumeId, signal)
+    return { change: 'made' }
+  } catch (error) {
+    if (hasCode(error, 'volume-not-found')) return { change: 'already' }
+    throw error
+  }
+}
+
+async function define(walk: Walk, _: string, signal: AbortSignal): Promise<StepResult> {
+  const { instance, parts, views } = walk
+  const disks = walk.mappings.map(mapping => {
+    const view = views.get(mapping.volumeId)
+    if (view) return domainDisk(mapping, view)
+    throw new HoldfastError('internal', 'internal', `volume ${mapping.volumeId} has no guest source`)
+  })
+  return {
+    change: await parts.hypervisor.define(domainSpec(instance, disks, parts.settings.instancesDirectory), signal),
+  }
+}
+
+/** A guest that does not power off in its time is no failure: `destroy` comes next. */
+async function shutdown(walk: Walk, id: string, signal: AbortSignal): Promise<StepResult> {
+  const deadlineMs = walk.graceMs ?? walk.parts.settings.deadlines.shutdown
+  try {
+    return { change: await walk.parts.hypervisor.shutdown(id, { deadlineMs, signal }) }
+  } catch (error) {
+    if (!hasCode(error, 'timeout')) throw error
+    walk.notes.push(`the guest did not power off within ${deadlineMs / 1000} s; it was pulled`)
+    return { change: 'already' }
+  }
+}
+
+function nic(walk: Walk, portId: string): InterfaceRecord {
+  const found = walk.instance.interfaces.find(row => row.portId === portId)
+  if (found) return found
+  throw new HoldfastError('internal', 'internal', `port ${portId} is not one of instance ${walk.instance.id}`)
+}
