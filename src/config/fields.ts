@@ -1,0 +1,176 @@
+/** What a field may hold. */
+export type FieldKind =
+  | { readonly type: 'path' }
+  | { readonly type: 'text'; readonly maxLength: number }
+  | { readonly type: 'boolean' }
+  | { readonly type: 'integer'; readonly minimum: number; readonly maximum: number }
+  | { readonly type: 'choice'; readonly choices: readonly string[] }
+
+export type FieldValue = string | number | boolean
+
+/** One configurable field: its place in the file, its environment variable, what it may hold and what it means. */
+export interface Field {
+  /** Key in the YAML file; a dot leads into a section. */
+  readonly key: string
+  readonly variable: string
+  readonly kind: FieldKind
+  /** Undefined: found at start, as `defaultText` says. */
+  readonly fallback?: FieldValue | undefined
+  readonly defaultText?: string | undefined
+  readonly meaning: string
+}
+
+const QUOTA: FieldKind = { type: 'integer', minimum: -1, maximum: 1_000_000_000 }
+const SECONDS: FieldKind = { type: 'integer', minimum: 1, maximum: 86_400 }
+const NAME: FieldKind = { type: 'text', maxLength: 255 }
+
+/** Every field there is. File schema, environment, defaults and docs/reference/configuration.md all come from this table. */
+export const FIELDS: readonly Field[] = [
+  {
+    key: 'state_directory',
+    variable: 'HOLDFAST_STATE',
+    kind: { type: 'path' },
+    defaultText: '`/var/lib/holdfast` for root, else `$XDG_STATE_HOME/holdfast` or `~/.local/state/holdfast`',
+    meaning: 'Where records, journal, locks, the embedded volume pool and console logs lie. The flag is `--state DIR`.',
+  },
+  {
+    key: 'host_name',
+    variable: 'HOLDFAST_HOST_NAME',
+    kind: NAME,
+    defaultText: 'the name of the machine',
+    meaning: 'Name of this host as volume services and attachments know it.',
+  },
+  {
+    key: 'availability_zone',
+    variable: 'HOLDFAST_AVAILABILITY_ZONE',
+    kind: NAME,
+    fallback: 'nova',
+    meaning: 'Availability zone of this host, of its instances and of the volumes that it creates.',
+  },
+  {
+    key: 'cross_zone_attach',
+    variable: 'HOLDFAST_CROSS_ZONE_ATTACH',
+    kind: { type: 'boolean' },
+    fallback: true,
+    meaning: 'Whether an instance may have volumes of another availability zone.',
+  },
+  {
+    key: 'libvirt_socket',
+    variable: 'HOLDFAST_LIBVIRT_SOCKET',
+    kind: { type: 'path' },
+    fallback: '/run/libvirt/libvirt-sock',
+    meaning: "Path of libvirt's socket.",
+  },
+  {
+    key: 'key_file',
+    variable: 'HOLDFAST_KEY_FILE',
+    kind: { type: 'path' },
+    defaultText:
+      '`$CREDENTIALS_DIRECTORY/holdfast-master-key` if it is there, else `master.key` in the state directory',
+    meaning: 'The master key that seals the embedded key store. A systemd credential is taken by itself.',
+  },
+  {
+    key: 'quotas.volumes',
+    variable: 'HOLDFAST_QUOTAS_VOLUMES',
+    kind: QUOTA,
+    fallback: -1,
+    meaning: 'Most volumes of the embedded volume service; −1: no limit.',
+  },
+  {
+    key: 'quotas.gigabytes',
+    variable: 'HOLDFAST_QUOTAS_GIGABYTES',
+    kind: QUOTA,
+    fallback: -1,
+    meaning: 'Most GiB of all volumes together; −1: no limit.',
+  },
+  {
+    key: 'quotas.snapshots',
+    variable: 'HOLDFAST_QUOTAS_SNAPSHOTS',
+    kind: QUOTA,
+    fallback: -1,
+    meaning: 'Most snapshots; −1: no limit.',
+  },
+  {
+    key: 'overcommit',
+    variable: 'HOLDFAST_OVERCOMMIT',
+    kind: { type: 'boolean' },
+    fallback: true,
+    meaning:
+      'Whether the sizes of all volumes may add up to more than the file system of the pool holds. Volumes are sparse ' +
+      'files: they take space as guests write. `false` refuses a volume that could not be filled.',
+  },
+  {
+    key: 'encryption.prefer',
+    variable: 'HOLDFAST_ENCRYPTION_PREFER',
+    kind: { type: 'choice', choices: ['dm-crypt', 'native'] },
+    fallback: 'dm-crypt',
+    meaning:
+      'Which mechanism opens an encrypted volume where both could: the kernel (`dm-crypt`) or QEMU itself (`native`). ' +
+      'It is chosen at the first use of a volume and then kept.',
+  },
+  {
+    key: 'domain_type',
+    variable: 'HOLDFAST_DOMAIN_TYPE',
+    kind: { type: 'choice', choices: ['auto', 'kvm', 'qemu'] },
+    fallback: 'auto',
+    meaning: 'What guests are run with. `auto`: KVM where a try shows that it works, else emulation.',
+  },
+  {
+    key: 'bounds.volumes',
+    variable: 'HOLDFAST_BOUNDS_VOLUMES',
+    kind: { type: 'integer', minimum: 1, maximum: 256 },
+    fallback: 8,
+    meaning: 'How many volumes of an instance are worked on at once.',
+  },
+  {
+    key: 'deadlines.shutdown',
+    variable: 'HOLDFAST_DEADLINES_SHUTDOWN',
+    kind: SECONDS,
+    fallback: 60,
+    meaning: 'Seconds that a guest may take to power off before the plug is pulled.',
+  },
+  {
+    key: 'deadlines.boot',
+    variable: 'HOLDFAST_DEADLINES_BOOT',
+    kind: SECONDS,
+    fallback: 120,
+    meaning: 'Seconds that a domain may take to run after it was started.',
+  },
+  {
+    key: 'deadlines.soft_reboot',
+    variable: 'HOLDFAST_DEADLINES_SOFT_REBOOT',
+    kind: SECONDS,
+    fallback: 120,
+    meaning: 'Seconds that a guest may take to reboot by itself before the reboot becomes a hard one.',
+  },
+  {
+    key: 'deadlines.detach',
+    variable: 'HOLDFAST_DEADLINES_DETACH',
+    kind: SECONDS,
+    fallback: 160,
+    meaning: 'Seconds that a guest may take to let go of a disk.',
+  },
+  {
+    key: 'deadlines.commands',
+    variable: 'HOLDFAST_DEADLINES_COMMANDS',
+    kind: SECONDS,
+    fallback: 60,
+    meaning: 'Seconds that a tool of the host may run.',
+  },
+]
+
+/** What a field may hold, in words. */
+export function allowedText(kind: FieldKind): string {
+  switch (kind.type) {
+    case 'path':
+      return 'an absolute path'
+    case 'text':
+      return `a text of 1 to ${kind.maxLength} characters`
+    case 'boolean':
+      return 'true or false'
+    case 'integer':
+      return `an integer from ${kind.minimum} to ${kind.maximum}`
+    case 'choice':
+      return `one of ${kind.choices.join(', ')}`
+  }
+}
