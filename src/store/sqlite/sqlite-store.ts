@@ -1,0 +1,176 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { HoldfastError } from '#src/core/error.ts'
+import type { JournalEntry, OperationRecord } from '#src/journal/operation.ts'
+import type { BlockDeviceMapping, InstanceRecord } from '../records.ts'
+import type { OperationFilter, Store, Write } from '../store.ts'
+import { storeError } from './errors.ts'
+import { Statements } from './statements.ts'
+import type { Row, Table } from './table.ts'
+import { ENTRIES, INSTANCES, MAPPINGS, OPERATION_STATES, OPERATIONS } from './tables.ts'
+import { Writer } from './writer.ts'
+
+interface Waiting {
+  readonly writes: readonly Write[]
+  readonly settle: (error: HoldfastError | undefined) => void
+}
+
+/**
+ * The store in one SQLite file. Commits that are asked for in the same turn of the event loop share one transaction and
+ * so one sync of the disk, each within a savepoint of its own: one that is refused takes nothing with it.
+ */
+export class SqliteStore implements Store {
+  readonly #db: DatabaseSync
+  readonly #path: string
+  readonly #readOnly: boolean
+  readonly #statements: Statements
+  readonly #writer: Writer
+  #waiting: Waiting[] = []
+
+  /** Takes over an open database that has the newest schema. `path` is for messages. */
+  constructor(db: DatabaseSync, path: string, readOnly = false) {
+    this.#db = db
+    this.#path = path
+    this.#readOnly = readOnly
+    this.#statements = new Statements(db)
+    this.#writer = new Writer(this.#statements)
+  }
+
+  async commit(writes: readonly Write[]): Promise<void> {
+    this.#checkWritable()
+    await new Promise<void>((resolve, reject) => {
+      if (this.#waiting.length === 0) setImmediate(() => this.#flush())
+      this.#waiting.push({ writes, settle: error => (error ? reject(error) : resolve()) })
+    })
+  }
+
+  async instance(id: string): Promise<InstanceRecord | undefined> {
+    return this.#select(INSTANCES, 'WHERE id = ?', id)[0]
+  }
+
+  async instances(): Promise<readonly InstanceRecord[]> {
+    return this.#select(INSTANCES, 'ORDER BY name')
+  }
+
+  async mappings(instanceId: string): Promise<readonly BlockDeviceMapping[]> {
+    return this.#select(MAPPINGS, `WHERE instance_id = ? ORDER BY ${BY_TARGET}`, instanceId)
+  }
+
+  async mappingsOfVolume(volumeId: string): Promise<readonly BlockDeviceMapping[]> {
+    return this.#select(MAPPINGS, `WHERE volume_id = ? ORDER BY instance_id`, volumeId)
+  }
+
+  async allMappings(): Promise<readonly BlockDeviceMapping[]> {
+    return this.#select(MAPPINGS, `ORDER BY instance_id, ${BY_TARGET}`)
+  }
+
+  async operation(id: string): Promise<OperationRecord | undefined> {
+    return this.#select(OPERATIONS, 'WHERE id = ?', id)[0]
+  }
+
+  /** One look along an index for each state, so that the cost follows the limit and not the length of the history. */
+  async operations({
+    instanceId,
+    states = OPERATION_STATES,
+    limit = 100,
+  }: OperationFilter): Promise<readonly OperationRecord[]> {
+    const where = instanceId === undefined ? 'state = ?' : 'state = ? AND instance_id = ?'
+    const sql = `SELECT rowid AS age, ${OPERATIONS.columns} FROM operations WHERE ${where} ORDER BY started_at DESC, rowid DESC LIMIT ?`
+    const rows = [...new Set(states)].flatMap(state =>
+      this.#all(sql, state, ...(instanceId === undefined ? [] : [instanceId]), limit),
+    )
+    return rows
+      .sort(newestFirst)
+      .slice(0, limit)
+      .map(row => OPERATIONS.read(row))
+  }
+
+  async entries(operationId: string): Promise<readonly JournalEntry[]> {
+    return this.#select(ENTRIES, 'WHERE operation_id = ? ORDER BY sequence', operationId)
+  }
+
+  /**
+   * Forgets finished operations, with their journals, that ended before `before` (milliseconds since 1970) and are not
+   * among the `keep` newest. Never one that is running or stuck. Gives how many it forgot.
+   */
+  async prune({ before, keep }: { readonly before: number; readonly keep: number }): Promise<number> {
+    this.#checkWritable()
+    const kept = 'SELECT id FROM operations ORDER BY started_at DESC, rowid DESC LIMIT ?'
+    const sql = `DELETE FROM operations WHERE state NOT IN ('running', 'stuck') AND finished_at < ? AND id NOT IN (${kept})`
+    return this.#guard(() => Number(this.#statements.get(sql).run(before, keep).changes))
+  }
+
+  async close(): Promise<void> {
+    this.#flush()
+    if (this.#db.isOpen) this.#guard(() => this.#db.close())
+  }
+
+  #flush(): void {
+    const batch = this.#waiting
+    this.#waiting = []
+    if (batch.length === 0) return
+    const failure = this.#transact(batch)
+    if (failure === undefined) return
+    // The whole transaction failed: each goes alone, so that one that is too big for the disk does not fail the others.
+    const alone = batch.length > 1 && failure.code !== 'busy'
+    for (const one of batch) {
+      const error = alone ? this.#transact([one]) : failure
+      if (error) one.settle(error)
+    }
+  }
+
+  /** Settles every commit of the batch and gives undefined; or gives why nothing was written, with none settled. */
+  #transact(batch: readonly Waiting[]): HoldfastError | undefined {
+    try {
+      this.#db.exec('BEGIN IMMEDIATE')
+      const refusals = batch.map(({ writes }) => this.#attempt(writes))
+      this.#db.exec('COMMIT')
+      for (const [index, { settle }] of batch.entries()) settle(refusals[index])
+      return undefined
+    } catch (error) {
+      if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec('ROLLBACK')
+      return storeError(error, this.#path)
+    }
+  }
+
+  /** The refusal, with the savepoint undone; throws if the transaction itself is lost. */
+  #attempt(writes: readonly Write[]): HoldfastError | undefined {
+    this.#db.exec('SAVEPOINT one')
+    try {
+      for (const write of writes) this.#writer.apply(write)
+      this.#db.exec('RELEASE one')
+      return undefined
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error
+      this.#db.exec('ROLLBACK TO one; RELEASE one')
+      return error
+    }
+  }
+
+  #select<T extends object>(table: Table<T>, rest: string, ...values: readonly (string | number)[]): T[] {
+    return this.#all(`SELECT ${table.columns} FROM ${table.name} ${rest}`, ...values).map(row => table.read(row))
+  }
+
+  #all(sql: string, ...values: readonly (string | number)[]): Row[] {
+    return this.#guard(() => this.#statements.get(sql).all(...values))
+  }
+
+  #guard<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      throw storeError(error, this.#path)
+    }
+  }
+
+  #checkWritable(): void {
+    if (!this.#db.isOpen) throw new HoldfastError('internal', 'internal', `the store ${this.#path} is closed`)
+    if (!this.#readOnly) return
+    throw new HoldfastError('forbidden', 'forbidden', `the state database ${this.#path} is open for reading only`)
+  }
+}
+
+/** `vdz` before `vdaa`. */
+const BY_TARGET = 'length(target), target'
+
+const newestFirst = (a: Row, b: Row): number =>
+  Number(b.started_at) - Number(a.started_at) || Number(b.age) - Number(a.age)

@@ -1,0 +1,121 @@
+import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
+import type { EncryptionSpec } from '#src/core/encryption.ts'
+import type { ErrorKind } from '#src/core/error.ts'
+import type { JournalEntry, OperationRecord, OperationState, RecordedError } from '#src/journal/operation.ts'
+import type { BlockDeviceMapping, InstanceRecord, InterfaceRecord, KernelBoot } from '../records.ts'
+import { flag, json, optional, plain } from './column.ts'
+import { integer, listOf, maybe, oneOf, real, record, text, truth } from './shape.ts'
+import { Table } from './table.ts'
+
+const ERROR_KINDS: { readonly [K in ErrorKind]: K } = {
+  'invalid-input': 'invalid-input',
+  'not-found': 'not-found',
+  conflict: 'conflict',
+  'wrong-state': 'wrong-state',
+  quota: 'quota',
+  unavailable: 'unavailable',
+  forbidden: 'forbidden',
+  unsafe: 'unsafe',
+  unsupported: 'unsupported',
+  'no-space': 'no-space',
+  busy: 'busy',
+  timeout: 'timeout',
+  'host-command': 'host-command',
+  corrupt: 'corrupt',
+  stuck: 'stuck',
+  internal: 'internal',
+}
+
+const recordedError = record<RecordedError>({
+  kind: oneOf(...Object.values(ERROR_KINDS)),
+  code: text,
+  message: text,
+  left: maybe(text),
+  hint: maybe(text),
+})
+
+const kernelBoot = record<KernelBoot>({ image: text, initrd: maybe(text), append: maybe(text) })
+
+const interfaceRecord = record<InterfaceRecord>({ portId: text, bridge: text, mac: text, tap: text })
+
+const connectionInfo = record<LocalConnectionInfo>({
+  driver_volume_type: oneOf('local'),
+  volume_id: text,
+  attachment_id: maybe(text),
+  host: text,
+  data: record<LocalConnectionInfo['data']>({
+    device_path: text,
+    size_bytes: integer,
+    access_mode: oneOf('rw', 'ro'),
+    encrypted: truth,
+    multiattach: truth,
+    discard: truth,
+    inode: text,
+    luks_uuid: maybe(text),
+  }),
+})
+
+const encryptionSpec = record<EncryptionSpec>({
+  provider: oneOf('luks', 'luks2', 'plain'),
+  controlLocation: oneOf('front-end', 'back-end'),
+  cipher: maybe(text),
+  keySize: maybe(integer),
+  keyId: text,
+})
+
+export const INSTANCES = new Table<InstanceRecord>('instances', {
+  id: plain(text),
+  name: plain(text),
+  availabilityZone: plain(text),
+  memoryMib: plain(integer),
+  cpus: plain(integer),
+  kernel: optional(json(kernelBoot)),
+  interfaces: json(listOf(interfaceRecord)),
+  status: plain(oneOf('BUILD', 'ACTIVE', 'SHUTOFF', 'REBOOT', 'HARD_REBOOT', 'ERROR', 'DELETING')),
+  wanted: plain(oneOf('running', 'stopped')),
+  fault: optional(json(recordedError)),
+  createdAt: plain(real),
+  version: plain(integer),
+})
+
+export const MAPPINGS = new Table<BlockDeviceMapping>('block_device_mappings', {
+  id: plain(text),
+  instanceId: plain(text),
+  volumeId: plain(text),
+  target: plain(text),
+  bootIndex: optional(plain(integer)),
+  deleteOnTermination: flag,
+  attachmentId: optional(plain(text)),
+  connectionInfo: optional(json(connectionInfo)),
+  encryption: optional(json(encryptionSpec)),
+  mechanism: optional(plain(oneOf('none', 'dm-crypt', 'native'))),
+  luksUuid: optional(plain(text)),
+  version: plain(integer),
+})
+
+export const OPERATION_STATES: readonly OperationState[] = ['running', 'done', 'failed', 'rolled-back', 'stuck']
+
+export const OPERATIONS = new Table<OperationRecord>('operations', {
+  id: plain(text),
+  kind: plain(oneOf('create', 'start', 'stop', 'soft-reboot', 'hard-reboot', 'attach', 'detach', 'delete')),
+  instanceId: plain(text),
+  instanceName: plain(text),
+  volumeId: optional(plain(text)),
+  state: plain(oneOf(...OPERATION_STATES)),
+  error: optional(json(recordedError)),
+  bootId: plain(text),
+  startedAt: plain(real),
+  finishedAt: optional(plain(real)),
+  version: plain(integer),
+})
+
+export const ENTRIES = new Table<JournalEntry>('journal_entries', {
+  operationId: plain(text),
+  step: plain(integer),
+  event: plain(oneOf('started', 'done', 'failed', 'undo-started', 'undone', 'undo-failed')),
+  action: plain(text),
+  subject: plain(text),
+  change: optional(plain(oneOf('made', 'already'))),
+  error: optional(json(recordedError)),
+  at: plain(real),
+})
