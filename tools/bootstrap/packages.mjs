@@ -81,5 +81,6 @@ function suppressServices(policy = '/usr/sbin/policy-rc.d') {
   writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
   const withdraw = () => rmSync(policy, { force: true })
   process.once('exit', withdraw)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
   return withdraw
 }

@@ -46,14 +46,14 @@ export const say = text => process.stderr.write(`holdfast: ${text}\n`)
 
 /**
  * Runs a long step and shows that it lives: on a terminal its latest line, elsewhere nothing. Answers the seconds it took.
- * @throws Stop with the last lines of its output if it fails
+ * @throws Stop with the first and last lines of its output if it fails
  */
 export function runStep(program, args, options = {}) {
   const start = Date.now()
-  const tail = []
+  const output = []
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
-    const keep = chunk => showLatest(tail, String(chunk))
+    const keep = chunk => showLatest(output, String(chunk))
     child.stdout.on('data', keep)
     child.stderr.on('data', keep)
     child.on('error', error => reject(new Stop(`${program} could not be started: ${error.message}`)))
@@ -61,19 +61,21 @@ export function runStep(program, args, options = {}) {
       clearLine()
       if (code === 0) return resolve((Date.now() - start) / 1000)
       const how = signal ? `ended by ${signal}` : `exit ${code}`
-      reject(new Stop(`${[program, ...args].join(' ')}: ${how}\n${tail.slice(-25).join('\n')}`))
+      reject(new Stop(`${[program, ...args].join(' ')}: ${how}\n${endsOf(output).join('\n')}`))
     })
   })
 }
 
-function showLatest(tail, text) {
+function showLatest(output, text) {
   const lines = text.split(/[\r\n]+/).filter(line => line.trim() !== '')
-  tail.push(...lines)
-  tail.splice(0, Math.max(0, tail.length - 200))
+  output.push(...lines)
   if (process.stderr.isTTY && lines.length > 0) {
     process.stderr.write(`\r\x1b[K  ${(lines.at(-1) ?? '').slice(0, (process.stderr.columns ?? 80) - 4)}`)
   }
 }
+
+/** Some tools tell the reason first (npm), some last (apt). */
+const endsOf = lines => (lines.length <= 30 ? lines : [...lines.slice(0, 15), '…', ...lines.slice(-15)])
 
 function clearLine() {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
