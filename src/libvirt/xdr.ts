@@ -25,27 +25,32 @@ export class XdrWriter {
   int(value: number): void {
     if (!Number.isInteger(value) || value < -0x8000_0000 || value > 0x7fff_ffff)
       throw new XdrError('not a 32-bit integer')
-    this.#buffer.writeInt32BE(value, this.#claim(4))
+    const at = this.#claim(4)
+    this.#buffer.writeInt32BE(value, at)
   }
 
   uint(value: number): void {
     if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff)
       throw new XdrError('not an unsigned 32-bit integer')
-    this.#buffer.writeUInt32BE(value, this.#claim(4))
+    const at = this.#claim(4)
+    this.#buffer.writeUInt32BE(value, at)
   }
 
   hyper(value: bigint): void {
     if (BigInt.asIntN(64, value) !== value) throw new XdrError('not a 64-bit integer')
-    this.#buffer.writeBigInt64BE(value, this.#claim(8))
+    const at = this.#claim(8)
+    this.#buffer.writeBigInt64BE(value, at)
   }
 
   uhyper(value: bigint): void {
     if (BigInt.asUintN(64, value) !== value) throw new XdrError('not an unsigned 64-bit integer')
-    this.#buffer.writeBigUInt64BE(value, this.#claim(8))
+    const at = this.#claim(8)
+    this.#buffer.writeBigUInt64BE(value, at)
   }
 
   double(value: number): void {
-    this.#buffer.writeDoubleBE(value, this.#claim(8))
+    const at = this.#claim(8)
+    this.#buffer.writeDoubleBE(value, at)
   }
 
   /** Exactly these bytes, then zeros up to a multiple of four. */
@@ -83,6 +88,7 @@ export class XdrWriter {
     this.#buffer.fill(0)
   }
 
+  /** May replace the buffer: to be called before the buffer is touched. */
   #claim(count: number): number {
     const at = this.#used
     if (at + count > this.#buffer.length) {
