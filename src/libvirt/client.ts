@@ -130,7 +130,6 @@ export class Libvirt implements AsyncDisposable {
     try {
       return await Promise.race([work, promise])
     } finally {
-      promise.catch(() => {})
       done.abort()
       options.signal?.removeEventListener('abort', onAbort)
     }
@@ -164,6 +163,7 @@ export class Libvirt implements AsyncDisposable {
   }
 
   #adopt(connection: Connection): Connection {
+    if (this.#closed.signal.aborted) connection.end(this.#closed.signal.reason)
     if (connection.error !== undefined) throw connection.error
     this.#connection = connection
     if (this.#stoodBefore) this.#hub.tell({ kind: 'reconnected' })

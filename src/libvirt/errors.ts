@@ -64,12 +64,19 @@ export class LibvirtConnectionError extends Error {
 
 export const isLibvirtError = (error: unknown): error is LibvirtError => error instanceof LibvirtError
 
-/** True if libvirt answered with one of these codes: `isLibvirtCode(error, 'NO_DOMAIN')`. */
-export const isLibvirtCode = (error: unknown, ...names: ErrorCodeName[]): error is LibvirtError =>
+/**
+ * True if libvirt answered with one of these codes: `isLibvirtCode(error, 'NO_DOMAIN')`. Where it is false the error may
+ * still be a LibvirtError.
+ */
+export const isLibvirtCode = <N extends ErrorCodeName>(
+  error: unknown,
+  ...names: readonly N[]
+): error is LibvirtError & { readonly codeName: N } =>
   isLibvirtError(error) && names.some(name => ErrorCode[name] === error.code)
 
-export const isConnectionError = (
+/** True if the call got no answer, for one of these reasons if any are given. */
+export const isConnectionError = <R extends ConnectionErrorReason = ConnectionErrorReason>(
   error: unknown,
-  ...reasons: ConnectionErrorReason[]
-): error is LibvirtConnectionError =>
-  error instanceof LibvirtConnectionError && (reasons.length === 0 || reasons.includes(error.reason))
+  ...reasons: readonly R[]
+): error is LibvirtConnectionError & { readonly reason: R } =>
+  error instanceof LibvirtConnectionError && (reasons.length === 0 || reasons.some(reason => reason === error.reason))

@@ -151,6 +151,7 @@ export class XdrReader {
   /** `lenient`: bytes that are not UTF-8 become U+FFFD, for texts that are only shown. */
   string(max: number, lenient = false): string {
     const bytes = this.opaque(max)
+    if (bytes.includes(0)) throw new XdrError('a NUL in a string')
     try {
       return (lenient ? LENIENT_UTF8 : UTF8).decode(bytes)
     } catch {
