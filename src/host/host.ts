@@ -34,12 +34,16 @@ export interface FileFacts {
   readonly uid: number
   /** `<inode>:<birth time in ns>` */
   readonly inode: string
+  /** `<major>:<minor>`: of a device node the device itself, otherwise the file system that the file lies on. */
+  readonly device: string
 }
 
 /** Files of this host. All paths are absolute. Failures are HoldfastErrors: `no-space`, `forbidden`, `io-error`. */
 export interface HostFiles {
   /** What is there, links followed; undefined if nothing is. */
   stat(path: string): Promise<FileFacts | undefined>
+  /** The path with every link followed; undefined if nothing is there. */
+  realPath(path: string): Promise<string | undefined>
   /** The whole file; undefined if there is none. For small files. */
   read(path: string): Promise<Uint8Array | undefined>
   /** `length` bytes from `offset`, fewer at the end of the file. */
