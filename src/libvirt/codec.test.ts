@@ -147,6 +147,7 @@ describe('XDR', () => {
       [string(8) as Codec<never>, '00000001 ff000000'],
       [string(8) as Codec<never>, '00000001 61000001'],
       [string(8) as Codec<never>, 'ffffffff'],
+      [string(8) as Codec<never>, '00000002 61000000'],
       [array(int, 4) as Codec<never>, '00000005 00000000'],
       [array(int, 2 ** 31) as Codec<never>, '7fffffff 00000000'],
       [uhyperNumber as Codec<never>, '0020000000000000'],
@@ -187,6 +188,9 @@ describe('protocol table', () => {
     ...Object.entries(events).map(([name, { message }]): [string, Codec<unknown>] => [name, message as Codec<unknown>]),
   ]
 
+  /** Broken UTF-8 is replaced in these. */
+  const lossy = new Set(['remoteError', 'nodeGetInfo result'])
+
   it('has each procedure and event number once', () => {
     const numbers = [...Object.values(procedures), ...Object.values(events)].map(({ number }) => number)
     assert.equal(new Set(numbers).size, numbers.length)
@@ -201,7 +205,7 @@ describe('protocol table', () => {
       fc.property(
         fc.constantFrom(...codecs),
         fc.oneof(words, fc.uint8Array({ maxLength: 200 })),
-        ([, codec], bytes) => {
+        ([name, codec], bytes) => {
           let value: unknown
           try {
             value = decode(codec, bytes)
@@ -209,9 +213,7 @@ describe('protocol table', () => {
             assert.ok(error instanceof XdrError, String(error))
             return
           }
-          if (!JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? `${item}` : item))?.includes('\\u0000')) {
-            assert.deepEqual(decode(codec, encode(codec, value)), value)
-          }
+          if (!lossy.has(name)) assert.deepEqual(decode(codec, encode(codec, value)), value)
         },
       ),
       { numRuns: 3000 },
