@@ -1,0 +1,84 @@
+import { stat } from 'node:fs/promises'
+import type { Holdfast } from '#src/holdfast.ts'
+import type { CreateVolume, Snapshot, Volume } from '#src/volumes/volume-service.ts'
+import type { CliContext } from '../context.ts'
+import { defineCommand, dryRun, flag, integer, optionalArgument, SIZE_RANGE, text } from '../define.ts'
+import { findSnapshot, findVolume, findVolumeType } from '../lookup.ts'
+import { printPlan } from '../report.ts'
+import { volumeFields } from '../rows.ts'
+import { formatFields } from '../table.ts'
+import { volumeJson } from '../views.ts'
+
+const SOURCES = ['image', 'snapshot', 'source']
+const others = (own: string): { conflicts: string[] } => ({ conflicts: SOURCES.filter(name => name !== own) })
+
+export const command = defineCommand({
+  description: 'Create a volume: empty, or from an image file, a snapshot or another volume.',
+  examples: [
+    { command: 'holdfast volume create --size 10 data-1', meaning: 'an empty volume of 10 GiB' },
+    {
+      command: 'holdfast volume create --size 20 --type luks2 --image disk.qcow2 root-1',
+      meaning: 'an encrypted boot volume',
+    },
+    { command: 'holdfast volume create --snapshot nightly copy-1', meaning: "with the snapshot's size" },
+  ],
+  arguments: [optionalArgument('NAME', 'name of the volume')],
+  options: {
+    size: integer('--size <gib>', 'size in GiB; may be left out with --snapshot and --source', SIZE_RANGE),
+    type: text('--type <type>', 'volume type'),
+    image: text('--image <file>', 'raw or qcow2 image to write to it', others('image')),
+    snapshot: text('--snapshot <id>', 'snapshot to copy', others('snapshot')),
+    source: text('--source <volume>', 'volume to copy', others('source')),
+    zone: text('--availability-zone <zone>', 'availability zone'),
+    multiattach: flag('--multiattach', 'more than one instance may have it'),
+    dryRun,
+  },
+  async run(context, options, name) {
+    const holdfast = await context.open(options.dryRun ? 'read' : 'write')
+    const { signal } = context
+    const snapshot = options.snapshot === undefined ? undefined : await findSnapshot(holdfast, options.snapshot, signal)
+    const source = options.source === undefined ? undefined : await findVolume(holdfast, options.source, signal)
+    const type = options.type === undefined ? undefined : await findVolumeType(holdfast, options.type, signal)
+    const request: CreateVolume = {
+      name,
+      size: options.size,
+      volumeType: type?.name,
+      availabilityZone: options.zone,
+      multiattach: options.multiattach,
+      snapshotId: snapshot?.id,
+      sourceVolumeId: source?.id,
+      imageFile: options.image === undefined ? undefined : context.path(options.image),
+    }
+    if (options.dryRun) return showPlan(context, holdfast, request, { snapshot, source, type })
+    const volume = await context.progress.during(title(request), holdfast.volumes.create(request, signal))
+    context.result(volumeJson(volume), () => formatFields(volumeFields(volume), context.paint))
+  },
+})
+
+function title({ name, imageFile, snapshotId, sourceVolumeId }: CreateVolume): string {
+  const from = imageFile ?? snapshotId ?? sourceVolumeId
+  return `create volume${name === undefined ? '' : ` ${name}`}${from === undefined ? '' : ` from ${from}`}`
+}
+
+async function showPlan(
+  context: CliContext,
+  holdfast: Holdfast,
+  request: CreateVolume,
+  found: {
+    snapshot: Snapshot | undefined
+    source: Volume | undefined
+    type: Awaited<ReturnType<typeof findVolumeType>> | undefined
+  },
+): Promise<void> {
+  const { planVolumeCreate } = await import('../volume-plans.ts')
+  const { name, size, imageFile } = request
+  const limits = await holdfast.volumes.getAbsoluteLimits(context.signal)
+  const imageThere = imageFile !== undefined && (await isFile(imageFile))
+  printPlan(context, planVolumeCreate({ name, size, imageFile, imageThere, limits, ...found }))
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    facts => facts.isFile(),
+    () => false,
+  )

@@ -1,0 +1,27 @@
+import { argument, defineCommand, dryRun } from '../define.ts'
+import { findVolume } from '../lookup.ts'
+import { printPlan } from '../report.ts'
+import { safeText } from '../terminal-text.ts'
+
+export const command = defineCommand({
+  description:
+    'Delete a volume, its data and its key. There is no way back and no question asked; a volume that is attached or ' +
+    'has snapshots is refused. The name must be whole, or the id (or at least 8 characters of it).',
+  examples: [
+    { command: 'holdfast volume delete data-1', meaning: 'delete it' },
+    { command: 'holdfast volume delete data-1 --dry-run', meaning: 'see what would refuse it' },
+  ],
+  arguments: [argument('VOLUME', 'name or id')],
+  options: { dryRun },
+  async run(context, options, text) {
+    const holdfast = await context.open(options.dryRun ? 'read' : 'write')
+    const volume = await findVolume(holdfast, text, context.signal, { strict: true })
+    if (options.dryRun) {
+      const { planVolumeDelete } = await import('../volume-plans.ts')
+      return printPlan(context, planVolumeDelete(volume, await holdfast.volumes.getAllSnapshots(context.signal)))
+    }
+    const label = volume.name ?? volume.id
+    await context.progress.during(`delete volume ${label}`, holdfast.volumes.delete(volume.id, context.signal))
+    context.result({ id: volume.id, name: volume.name, deleted: true }, () => `volume ${safeText(label)} is deleted\n`)
+  },
+})

@@ -1,0 +1,27 @@
+import { argument, defineCommand, dryRun, integerArgument, SIZE_RANGE } from '../define.ts'
+import { findVolume } from '../lookup.ts'
+import { printPlan } from '../report.ts'
+import { volumeFields } from '../rows.ts'
+import { formatFields } from '../table.ts'
+import { volumeJson } from '../views.ts'
+
+export const command = defineCommand({
+  description: 'Make a volume larger. It must not be attached, and cannot be made smaller again.',
+  examples: [{ command: 'holdfast volume extend data-1 20', meaning: 'to 20 GiB' }],
+  arguments: [argument('VOLUME', 'name or id'), integerArgument('SIZE', 'new size in GiB', SIZE_RANGE)],
+  options: { dryRun },
+  async run(context, options, text, size) {
+    const holdfast = await context.open(options.dryRun ? 'read' : 'write')
+    const volume = await findVolume(holdfast, text, context.signal)
+    if (options.dryRun) {
+      const { planVolumeExtend } = await import('../volume-plans.ts')
+      return printPlan(
+        context,
+        planVolumeExtend(volume, size, await holdfast.volumes.getAbsoluteLimits(context.signal)),
+      )
+    }
+    const title = `extend volume ${volume.name ?? volume.id} to ${size} GiB`
+    const extended = await context.progress.during(title, holdfast.volumes.extend(volume.id, size, context.signal))
+    context.result(volumeJson(extended), () => formatFields(volumeFields(extended), context.paint))
+  },
+})
