@@ -257,6 +257,16 @@ function journalCases({ store }: Context): void {
     assert.deepEqual(await store().entries(operation(1).id), [])
     await assert.rejects(store().commit([{ put: 'entry', row: entry(2, 1, 'started') }]), code('store-conflict'))
   })
+
+  it('takes every event that may follow, up to the last undo', async () => {
+    await store().commit([{ put: 'operation', row: operation(1) }])
+    const events = ['started', 'done', 'undo-started', 'undo-failed', 'undo-started', 'undone'] as const
+    for (const event of events) await store().commit([{ put: 'entry', row: entry(1, 1, event) }])
+    assert.deepEqual(
+      (await store().entries(operation(1).id)).map(({ event }) => event),
+      events,
+    )
+  })
 }
 
 function operationCases({ store }: Context): void {
@@ -274,12 +284,19 @@ function operationCases({ store }: Context): void {
   })
 
   it('lists operations newest first, those begun in one millisecond by the order of writing', async () => {
-    const rows = [1, 2, 3, 4].map(n => ({ ...operation(n), startedAt: n < 3 ? 10 : 20 - n }))
-    for (const row of rows) await store().commit([{ put: 'operation', row }])
-    const ids = (await store().operations({})).map(({ id }) => id)
+    const begun = [10, 10, 10, 17, 16]
+    const states = ['done', 'running', 'done', 'done', 'running'] as const
+    for (const [n, state] of states.entries()) {
+      await store().commit([{ put: 'operation', row: { ...operation(n), startedAt: begun[n] ?? 0, state } }])
+    }
+    const order = [3, 4, 2, 1, 0].map(n => operation(n).id)
+    const found = async (limit: number) => (await store().operations({ limit })).map(({ id }) => id)
+    assert.deepEqual(await found(9), order)
+    assert.deepEqual(await found(3), order.slice(0, 3))
+    const done = await store().operations({ states: ['done'], limit: 2 })
     assert.deepEqual(
-      ids,
-      [3, 4, 2, 1].map(n => operation(n).id),
+      done.map(({ id }) => id),
+      [operation(3).id, operation(2).id],
     )
   })
 

@@ -87,6 +87,7 @@ describe('openSqliteStore', () => {
     const reader = await openSqliteStore({ path, readOnly: true })
     assert.deepEqual(await reader.instances(), [])
     assert.deepEqual(await reader.operations({}), [])
+    await assert.rejects(reader.commit([{ put: 'instance', row: INSTANCE }]), e => hasCode(e, 'forbidden'))
     await reader.close()
     assert.equal(statSync(path, { throwIfNoEntry: false }), undefined)
     writeFileSync(path, '')
@@ -123,9 +124,19 @@ describe('openSqliteStore', () => {
     const other = new DatabaseSync(path)
     other.exec('BEGIN IMMEDIATE')
     await assert.rejects(store.commit([{ put: 'instance', row: INSTANCE }]), error => hasCode(error, 'busy'))
+    await (await openSqliteStore({ path })).close()
     other.exec('COMMIT')
     other.close()
     await store.commit([{ put: 'instance', row: INSTANCE }])
+    await store.close()
+  })
+
+  it('goes on after a commit that only a defect can ask for', async () => {
+    const store = await openSqliteStore({ path })
+    const bad = { ...INSTANCE, cpus: 'two' as unknown as number }
+    await assert.rejects(store.commit([{ put: 'instance', row: bad }]), error => hasCode(error, 'internal'))
+    await store.commit([{ put: 'instance', row: INSTANCE }])
+    assert.deepEqual(await store.instances(), [INSTANCE])
     await store.close()
   })
 
