@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -129,6 +130,32 @@ describe('openSqliteStore', () => {
     other.close()
     await store.commit([{ put: 'instance', row: INSTANCE }])
     await store.close()
+  })
+
+  it('has every commit that was answered for after its process was killed (I4)', async () => {
+    const program = `
+      import { openSqliteStore } from ${JSON.stringify(new URL('./open.ts', import.meta.url).href)}
+      const store = await openSqliteStore({ path: ${JSON.stringify(path)} })
+      for (let n = 0; ; n++) {
+        await store.commit([{ put: 'instance', row: { ...${JSON.stringify(INSTANCE)}, id: 'i' + n, name: 'n' + n } }])
+        process.stdout.write(n + '\\n')
+      }`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let answered = ''
+    for await (const chunk of child.stdout) {
+      answered += chunk
+      if (answered.split('\n').length > 20) child.kill('SIGKILL')
+    }
+    const last = Number(answered.trimEnd().split('\n').at(-1))
+    const reader = await openSqliteStore({ path, readOnly: true })
+    const store = await openSqliteStore({ path })
+    for (const one of [reader, store]) {
+      assert.ok(last >= 19)
+      assert.ok((await one.instances()).length > last)
+      await one.close()
+    }
   })
 
   it('goes on after a commit that only a defect can ask for', async () => {
