@@ -1,11 +1,13 @@
-import type { Holdfast } from '#src/holdfast.ts'
 import type { Observer } from '#src/engine/api.ts'
+import type { Holdfast } from '#src/holdfast.ts'
 import type { Volume } from '#src/volumes/volume-service.ts'
 import { consoleSize, waitForConsoleLine } from './console-log.ts'
 
 /** What is shown of the life as it goes on: a heading for each act, the steps of the operations inside. */
 export interface Stage {
   act<T>(title: string, work: () => Promise<T>): Promise<T>
+  /** A line inside the act that is on. */
+  note(text: string): void
   readonly observer: Observer
 }
 
@@ -18,6 +20,8 @@ export interface LifeRequest {
   readonly volumeType: string
   readonly provider: 'luks' | 'luks2'
   readonly guest: { readonly kernel: string; readonly initrd: string }
+  /** Kernel arguments; what the guest is to write is added. */
+  readonly append: string
   readonly memoryMib: number
   readonly marker: string
   readonly breakHost: HostBreaker
@@ -47,7 +51,9 @@ export async function live(holdfast: Holdfast, stage: Stage, request: LifeReques
   await stage.act('the guest writes a marker to the volume', () =>
     waitForConsoleLine(console, 0, new RegExp(`holdfast-guest: wrote marker ${marker} `), boot()),
   )
-  await stage.act('break the host', () => request.breakHost(instanceId, volume.id))
+  await stage.act('break the host', async () => {
+    for (const line of await request.breakHost(instanceId, volume.id)) stage.note(line)
+  })
   const before = await consoleSize(console)
   await stage.act(`hard reboot ${name}`, () => holdfast.instances.hardReboot(instanceId, { observer: stage.observer }))
   const [proof] = await stage.act('the guest reads its marker back', () =>
@@ -78,7 +84,7 @@ async function createInstance(
   request: LifeRequest,
   volumeId: string,
 ): Promise<string> {
-  const append = `console=ttyS0 quiet loglevel=3 mitigations=off panic=-1 random.trust_cpu=on holdfast.write=${request.marker}`
+  const append = `${request.append} holdfast.write=${request.marker}`
   const { id } = await holdfast.instances.create(
     {
       name: request.name,
