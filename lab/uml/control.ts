@@ -40,7 +40,6 @@ export async function readExitCode(folder: string): Promise<number | undefined> 
 const FSTAB = `sys /sys sysfs defaults 0 0
 dev /dev devtmpfs defaults 0 0
 run /run tmpfs mode=755 0 0
-/usr/lib/uml/modules /lib/modules none bind 0 0
 `
 
 /** What is mounted in folders that PID 1 makes first. */

@@ -20,11 +20,13 @@ if [ "${1:-}" != over ]; then
   exec $B chroot . $B sh "$0" over
 fi
 
-$B mkdir -p /run /lib/modules /results /tmp
+$B mkdir -p /run /results /tmp
 $B mount -t proc proc /proc
+read -r version </proc/sys/kernel/osrelease
 $B mount -a -T "$LAB_CONTROL/fstab"
-$B mkdir -p /dev/pts /dev/shm /run/lab /run/lock /run/cryptsetup
+$B mkdir -p /dev/pts /dev/shm /run/lab /run/lock /run/cryptsetup "/lib/modules/$version"
 $B mount -a -T "$LAB_CONTROL/fstab.late"
+$B mount --bind "/usr/lib/uml/modules/$version" "/lib/modules/$version"
 $B ln -s /proc/self/fd /dev/
 $B ln -s /proc/self/fd/0 /dev/stdin
 $B ln -s /proc/self/fd/1 /dev/stdout

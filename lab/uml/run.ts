@@ -1,9 +1,12 @@
 import { parseArgs } from 'node:util'
+import { runSuite } from './run-suite.ts'
+import { SUITES } from './suites.ts'
 import { runInUml } from './uml.ts'
 
 const USAGE = `Runs a command as root in a throw-away Linux guest with a real device-mapper.
 
   node tools/bootstrap.mjs lab [options] -- COMMAND [ARGUMENT…]
+  node tools/bootstrap.mjs lab --suite NAME [FILE…]     runs a suite of tests, or these files in its guest: ${SUITES.map(suite => suite.name).join(', ')}
 
   --memory MIB      512 unless told
   --modules 'A B'   kernel modules to load, for example 'loop dm-crypt'
@@ -29,14 +32,31 @@ const { values, positionals } = parseArgs({
     env: { type: 'string', multiple: true, default: [] },
     timeout: { type: 'string' },
     console: { type: 'boolean', default: false },
+    suite: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 
-if (values.help || positionals.length === 0) {
+const live = { stdout: process.stdout, stderr: process.stderr }
+
+if (values.suite !== undefined) process.exitCode = await suite(values.suite)
+else if (values.help || positionals.length === 0) {
   process.stderr.write(USAGE)
   process.exitCode = values.help ? 0 : 64
-} else {
+} else process.exitCode = await command()
+
+async function suite(name: string): Promise<number> {
+  const found = SUITES.find(each => each.name === name)
+  if (found === undefined) {
+    process.stderr.write(`lab: no suite ${name}; there are ${SUITES.map(each => each.name).join(', ')}\n`)
+    return 64
+  }
+  const { guest, report } = await runSuite(found, { live, ...(positionals.length > 0 ? { files: positionals } : {}) })
+  if (guest.ended !== 'by-itself') process.stderr.write(`lab: ${guest.ended}\n${guest.console}`)
+  return report.failures.length > 0 ? guest.exitCode || 1 : 0
+}
+
+async function command(): Promise<number> {
   const result = await runInUml({
     argv: positionals,
     cwd: process.cwd(),
@@ -44,14 +64,14 @@ if (values.help || positionals.length === 0) {
     disks: values.disk,
     modules: values.modules.split(/\s+/).filter(Boolean),
     env: Object.fromEntries(values.env.map(splitEnv)),
-    live: { stdout: process.stdout, stderr: process.stderr },
+    live,
     ...(values.memory === undefined ? {} : { memoryMib: Number(values.memory) }),
     ...(values.results === undefined ? {} : { resultsDir: values.results }),
     ...(values.timeout === undefined ? {} : { timeoutMs: Number(values.timeout) * 1000 }),
   })
   if (result.ended !== 'by-itself') process.stderr.write(`lab: ${result.ended}\n`)
   if (values.console || result.ended === 'guest-died') process.stderr.write(result.console)
-  process.exitCode = result.exitCode
+  return result.exitCode
 }
 
 function splitEnv(text: string): [string, string] {
