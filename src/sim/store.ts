@@ -2,11 +2,10 @@ import { HoldfastError } from '#src/core/error.ts'
 import { type JournalEntry, mayBecome, mayFollow, type OperationRecord } from '#src/journal/operation.ts'
 import type { BlockDeviceMapping, InstanceRecord } from '#src/store/records.ts'
 import type { OperationFilter, Store, Write } from '#src/store/store.ts'
+import type { World } from './world.ts'
 
-/** The world's hook around each effect: it may die before it or after it. */
-export interface StoreWorld {
-  effect<T>(name: string, work: () => Promise<T>): Promise<T>
-}
+/** What of the world the store needs: a fault may strike at each change and at each question. */
+export type StoreWorld = Pick<World, 'effect' | 'look'>
 
 interface Rows {
   readonly instances: ReadonlyMap<string, InstanceRecord>
@@ -23,6 +22,13 @@ export class SimStoreDisk {
   full = false
 }
 
+/** The store of a process on this simulated host; the next process finds what this one has committed. */
+export const openSimStore = (world: World): SimStore =>
+  new SimStore(
+    world,
+    world.slot('store', () => new SimStoreDisk()),
+  )
+
 /** The store's simulated twin: each commit is one effect, which is on disk whole or not at all. */
 export class SimStore implements Store {
   readonly #world: StoreWorld
@@ -36,7 +42,7 @@ export class SimStore implements Store {
 
   async commit(writes: readonly Write[]): Promise<void> {
     this.#checkOpen()
-    await this.#world.effect('store.commit', async () => {
+    await this.#world.effect('store commit', () => {
       const draft = new Draft(this.#disk.rows)
       for (const write of writes) draft.apply(write)
       if (this.#disk.full) throw new HoldfastError('no-space', 'no-space', 'no space left for the state database')
@@ -45,49 +51,56 @@ export class SimStore implements Store {
   }
 
   async instance(id: string): Promise<InstanceRecord | undefined> {
-    return copy(this.#rows.instances.get(id))
+    return await this.#read(`instance ${id}`, ({ instances }) => instances.get(id))
   }
 
   async instances(): Promise<readonly InstanceRecord[]> {
-    return copy([...this.#rows.instances.values()].sort((a, b) => compare(a.name, b.name)))
+    return await this.#read('instances', ({ instances }) =>
+      [...instances.values()].sort((a, b) => compare(a.name, b.name)),
+    )
   }
 
   async mappings(instanceId: string): Promise<readonly BlockDeviceMapping[]> {
-    return (await this.allMappings()).filter(row => row.instanceId === instanceId)
+    return await this.#mappings(row => row.instanceId === instanceId)
   }
 
   async mappingsOfVolume(volumeId: string): Promise<readonly BlockDeviceMapping[]> {
-    return (await this.allMappings()).filter(row => row.volumeId === volumeId)
+    return await this.#mappings(row => row.volumeId === volumeId)
   }
 
   async allMappings(): Promise<readonly BlockDeviceMapping[]> {
-    return copy([...this.#rows.mappings.values()].sort(byInstanceAndTarget))
+    return await this.#mappings(() => true)
   }
 
   async operation(id: string): Promise<OperationRecord | undefined> {
-    return copy(this.#rows.operations.get(id))
+    return await this.#read(`operation ${id}`, ({ operations }) => operations.get(id))
   }
 
   async operations({ instanceId, states, limit = 100 }: OperationFilter): Promise<readonly OperationRecord[]> {
-    const found = [...this.#rows.operations.values()]
-      .reverse()
-      .filter(row => instanceId === undefined || row.instanceId === instanceId)
-      .filter(row => states === undefined || states.includes(row.state))
-      .sort((a, b) => b.startedAt - a.startedAt)
-    return copy(found.slice(0, limit))
+    const wanted = (row: OperationRecord) =>
+      (instanceId === undefined || row.instanceId === instanceId) &&
+      (states === undefined || states.includes(row.state))
+    return await this.#read('operations', ({ operations }) => {
+      const newestFirst = [...operations.values()].reverse().sort((a, b) => b.startedAt - a.startedAt)
+      return newestFirst.filter(wanted).slice(0, limit)
+    })
   }
 
   async entries(operationId: string): Promise<readonly JournalEntry[]> {
-    return copy(this.#rows.entries.get(operationId) ?? [])
+    return await this.#read(`entries of operation ${operationId}`, ({ entries }) => entries.get(operationId) ?? [])
   }
 
   async close(): Promise<void> {
     this.#closed = true
   }
 
-  get #rows(): Rows {
+  #mappings(wanted: (row: BlockDeviceMapping) => boolean): Promise<readonly BlockDeviceMapping[]> {
+    return this.#read('mappings', ({ mappings }) => [...mappings.values()].filter(wanted).sort(byInstanceAndTarget))
+  }
+
+  async #read<T>(what: string, pick: (rows: Rows) => T): Promise<T> {
     this.#checkOpen()
-    return this.#disk.rows
+    return await this.#world.look(`store read ${what}`, () => copy(pick(this.#disk.rows)))
   }
 
   #checkOpen(): void {
