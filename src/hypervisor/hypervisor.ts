@@ -30,7 +30,11 @@ export interface DomainSpec {
   readonly memoryMib: number
   readonly cpus: number
   /** Direct kernel boot; undefined: from the first disk. */
-  readonly kernel?: { readonly image: string; readonly initrd?: string | undefined; readonly append?: string | undefined }
+  readonly kernel?: {
+    readonly image: string
+    readonly initrd?: string | undefined
+    readonly append?: string | undefined
+  }
   readonly disks: readonly DomainDisk[]
   readonly interfaces: readonly DomainInterface[]
   /** Where what the guest writes to its serial console is kept. */
