@@ -175,6 +175,10 @@ describe('checkSources', () => {
   refuses('a long file', { 'src/core/a.ts': '\n'.repeat(401) }, /401 lines/)
   refuses('a name in camelCase', { 'src/core/someThing.ts': '' }, /not kebab-case/)
   allows('it in a test', { 'src/core/a.test.ts': "import { x } from 'fast-check'" })
+  allows('a port to be named either way by its implementation', {
+    ...STORE,
+    'src/store/sqlite/open.ts': "import type { Store } from '#src/store/store.ts'",
+  })
   allows('prose about imports', {
     'src/core/a.ts': "// import(name)\n/** import x from 'left-pad' */\nconst from = 'x'\n",
   })

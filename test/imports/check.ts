@@ -58,7 +58,7 @@ function checkImport(path: string, target: string, found: Import, files: Sources
   const relative = found.specifier.startsWith('.')
   const inside = from.room === to.room || from.room === ''
   if (relative && !inside && to.room !== undefined) return `across folders it is written #${target}`
-  if (!relative && from.room === to.room) return 'within a folder it is written relatively'
+  if (!relative && from.room === to.room && from.part === to.part) return 'within a folder it is written relatively'
   return refusal(from, to, found.typeOnly)
 }
 
