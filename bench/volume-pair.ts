@@ -1,0 +1,44 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { closeSync, ftruncateSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { passphraseOf, Secret } from '#src/core/secret.ts'
+import { MIB } from '#src/core/sizes.ts'
+import { luksFormat } from '#src/host/cryptsetup.ts'
+import { createNodeHost } from '#src/host/node-host.ts'
+import { runToEnd } from './measure.ts'
+
+export const VOLUME_BYTES = 64 * MIB
+
+export interface VolumePair {
+  /** Formatted by Holdfast. */
+  readonly ours: string
+  /** LUKS UUID of ours. */
+  readonly uuid: string
+  /** Formatted with the defaults of cryptsetup. */
+  readonly peer: string
+  /** How the peer's passphrase is stretched, as cryptsetup chose it for this machine. */
+  readonly peerDerivation: string
+  /** Opens both: of a random key of 256 bits, as Holdfast makes it. */
+  readonly passphrase: string
+}
+
+/** Two encrypted volumes as files. */
+export async function formatVolumes(directory: string): Promise<VolumePair> {
+  const [ours, peer, uuid] = [join(directory, 'ours.img'), join(directory, 'peer.img'), randomUUID()]
+  for (const path of [ours, peer]) makeSparse(path)
+  const secret = passphraseOf(new Secret(randomBytes(32)))
+  const passphrase = new TextDecoder().decode(secret.reveal())
+  await luksFormat(createNodeHost(), ours, { version: 2, uuid, cipher: 'aes-xts-plain64', keySizeBits: 512 }, secret)
+  const defaults = ['luksFormat', '--batch-mode', '--type', 'luks2', '--key-file=-', peer]
+  runToEnd({ argv: ['cryptsetup', ...defaults], input: passphrase })
+  const { kdf } = JSON.parse(runToEnd({ argv: ['cryptsetup', 'luksDump', '--dump-json-metadata', peer] }).stdout)
+    .keyslots['0']
+  const peerDerivation = `${kdf.type}, time ${kdf.time}, memory ${Math.round(kdf.memory / 1024)} MiB, ${kdf.cpus} threads`
+  return { ours, uuid, peer, peerDerivation, passphrase }
+}
+
+function makeSparse(path: string): void {
+  const file = openSync(path, 'wx', 0o600)
+  ftruncateSync(file, VOLUME_BYTES)
+  closeSync(file)
+}
