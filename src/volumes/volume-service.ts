@@ -73,6 +73,20 @@ export interface VolumeType {
   readonly multiattach: boolean
 }
 
+/** Left out: cipher `aes-xts-plain64`, key size 512 bits, control location `front-end`. */
+export interface CreateVolumeType {
+  readonly name: string
+  readonly encryption?:
+    | {
+        readonly provider: EncryptionProvider
+        readonly cipher?: string | undefined
+        readonly keySize?: number | undefined
+        readonly controlLocation?: 'front-end' | 'back-end' | undefined
+      }
+    | undefined
+  readonly multiattach?: boolean | undefined
+}
+
 export type AttachmentStatus = 'reserved' | 'attaching' | 'attached' | 'detaching' | 'error_attaching'
 
 export interface Attachment {
@@ -149,11 +163,7 @@ export interface VolumeService {
     signal?: AbortSignal,
   ): Promise<void>
   /** → available, or in-use if attached elsewhere. Without an attachment id the only attachment is meant. */
-  detach(
-    volumeId: string,
-    request: { instanceId?: string; attachmentId?: string },
-    signal?: AbortSignal,
-  ): Promise<void>
+  detach(volumeId: string, request: { instanceId?: string; attachmentId?: string }, signal?: AbortSignal): Promise<void>
 
   /**
    * Without connector: attachment and volume become `reserved`; with: as if updated at once. Allowed if the volume is
@@ -191,10 +201,7 @@ export interface VolumeService {
   updateSnapshotStatus(snapshotId: string, status: SnapshotStatus, signal?: AbortSignal): Promise<void>
 
   getAllVolumeTypes(signal?: AbortSignal): Promise<readonly VolumeType[]>
-  createVolumeType(
-    request: { name: string; encryption?: VolumeTypeEncryption; multiattach?: boolean },
-    signal?: AbortSignal,
-  ): Promise<VolumeType>
+  createVolumeType(request: CreateVolumeType, signal?: AbortSignal): Promise<VolumeType>
   /** By name or id; `conflict` while a volume has it. */
   deleteVolumeType(nameOrId: string, signal?: AbortSignal): Promise<void>
   /** Undefined for a volume that is not encrypted; never a half-filled answer. */

@@ -1,0 +1,109 @@
+import { HoldfastError } from '#src/core/error.ts'
+import { formatBytes } from '#src/core/sizes.ts'
+import type { FileFacts, Host } from '#src/host/host.ts'
+import { fileBytes } from './connection.ts'
+import type { PoolFile } from './records.ts'
+
+const MODE = 0o600
+
+/** The files of the pool: one sparse raw file for each volume and snapshot, readable by its owner alone. */
+export class Pool {
+  readonly directory: string
+  readonly #host: Host
+
+  constructor(host: Host, directory: string) {
+    this.#host = host
+    this.directory = directory
+  }
+
+  volumePath(id: string): string {
+    return `${this.directory}/volume-${id}`
+  }
+
+  snapshotPath(id: string): string {
+    return `${this.directory}/snapshot-${id}`
+  }
+
+  /** Where the next content of a volume is written before it takes the place of the present one. */
+  nextPath(id: string): string {
+    return `${this.volumePath(id)}.next`
+  }
+
+  async create(path: string, bytes: number): Promise<void> {
+    await this.#host.files.makeDirectory(this.directory, 0o700)
+    await this.#host.files.createSparse(path, bytes, MODE)
+  }
+
+  async copy(from: string, to: string, signal: AbortSignal | undefined): Promise<void> {
+    await this.#host.files.copySparse(from, to, MODE, signal)
+  }
+
+  async resize(path: string, bytes: number): Promise<void> {
+    await this.#host.files.truncate(path, bytes)
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#host.files.remove(path)
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#host.files.rename(from, to)
+  }
+
+  async facts(path: string): Promise<FileFacts | undefined> {
+    return await this.#host.files.stat(path)
+  }
+
+  /**
+   * The volume's file is there and is the one that was made for it (I2).
+   * @throws HoldfastError `storage-absent`, `wrong-device`
+   */
+  async checkVolume(row: PoolFile & { readonly id: string; readonly size: number }): Promise<FileFacts> {
+    return await this.#check(`volume ${row.id}`, this.volumePath(row.id), row, row.id)
+  }
+
+  async checkSnapshot(row: PoolFile & { readonly id: string; readonly size: number }): Promise<FileFacts> {
+    return await this.#check(`snapshot ${row.id}`, this.snapshotPath(row.id), row)
+  }
+
+  async #check(what: string, path: string, row: PoolFile & { readonly size: number }, volume?: string) {
+    const facts = await this.facts(path)
+    const details = { volume, layer: 'attachment' } as const
+    if (!facts) {
+      throw new HoldfastError('unavailable', 'storage-absent', `the file of ${what} is not there: ${path}`, {
+        details: { ...details, hint: 'bring the file system of the pool back; is it mounted?' },
+      })
+    }
+    const bytes = fileBytes(row)
+    const differs =
+      facts.kind !== 'file' || facts.inode !== row.inode ? `it is another file (${facts.inode})` : undefined
+    const why = differs ?? (facts.size === bytes ? undefined : `it has ${facts.size} bytes instead of ${bytes}`)
+    if (why === undefined) return facts
+    throw new HoldfastError('unsafe', 'wrong-device', `${path} is not the file that was made for ${what}: ${why}`, {
+      details: { ...details, hint: 'put the file back that was there; nothing was changed' },
+    })
+  }
+
+  /**
+   * Whether a file of this size could be filled, after all others have been filled: `promised` bytes are still to come.
+   * @throws HoldfastError `no-space` naming both numbers
+   */
+  async checkRoom(bytes: number, files: readonly { readonly path: string; readonly bytes: number }[]): Promise<void> {
+    await this.#host.files.makeDirectory(this.directory, 0o700)
+    const free = await this.#host.files.freeBytes(this.directory)
+    let promised = 0
+    for (const file of files) {
+      const facts = await this.facts(file.path)
+      promised += Math.max(0, file.bytes - (facts?.allocated ?? 0))
+    }
+    if (bytes <= free - promised) return
+    const others =
+      promised > 0 ? `, of which ${formatBytes(promised)} are promised to volumes that are not full yet` : ''
+    throw new HoldfastError(
+      'no-space',
+      'no-space',
+      `${formatBytes(bytes)} do not fit into the pool ${this.directory}: ${formatBytes(free)} are free${others}`,
+      { details: { hint: 'make it smaller, free some space, or allow it by overcommit in the configuration' } },
+    )
+  }
+}
