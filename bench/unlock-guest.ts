@@ -5,7 +5,7 @@ import { createNodeHost } from '#src/host/node-host.ts'
 import { byTurns, childrenCpu, runToEnd } from './measure.ts'
 import type { GuestTimes } from './unlock-lab.ts'
 
-const { BENCH_UUID = '', BENCH_PASSPHRASE = '', BENCH_ROUNDS = '1' } = process.env
+const { BENCH_PASSPHRASE = '', BENCH_ROUNDS = '1' } = process.env
 const host = createNodeHost()
 
 async function timed(work: () => void | Promise<void>) {

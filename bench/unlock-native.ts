@@ -23,8 +23,8 @@ async function measure({ ours, peer, peerDerivation, passphrase }: VolumePair): 
   })
   const times = await byTurns(
     ROUNDS,
-    () => meanTime(open(ours), OURS_IN_A_ROUND),
-    () => meanTime(open(peer), 1),
+    () => timesOf(open(ours), OURS_IN_A_ROUND),
+    () => timesOf(open(peer), 1),
   )
   const memory = await byTurns(
     ROUNDS,
@@ -32,7 +32,7 @@ async function measure({ ours, peer, peerDerivation, passphrase }: VolumePair): 
     () => peakMemoryOf(open(peer)),
   )
   const what = `cryptsetup open --test-passphrase, a volume formatted by Holdfast (pbkdf2) against one with cryptsetup defaults (${peerDerivation})`
-  const pair = (pick: (time: { wall: number; cpu: number }) => number) => ({
+  const pair = (pick: (times: Times) => number) => ({
     ours: median(times.ours.map(pick)),
     peer: median(times.peer.map(pick)),
   })
@@ -56,9 +56,13 @@ async function measure({ ours, peer, peerDerivation, passphrase }: VolumePair): 
   ]
 }
 
-function meanTime(command: Command, times: number): { wall: number; cpu: number } {
-  const all = Array.from({ length: times }, () => timeOf(command))
-  const mean = (pick: (time: { wall: number; cpu: number }) => number) =>
-    all.reduce((sum, one) => sum + pick(one), 0) / times
-  return { wall: mean(({ wall }) => wall), cpu: mean(({ cpu }) => cpu) }
+interface Times {
+  readonly wall: number
+  readonly cpu: number
+}
+
+/** Median wall clock and mean CPU. */
+function timesOf(command: Command, count: number): Times {
+  const all = Array.from({ length: count }, () => timeOf(command))
+  return { wall: median(all.map(({ wall }) => wall)), cpu: all.reduce((sum, { cpu }) => sum + cpu, 0) / count }
 }
