@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { HoldfastError, hasCode } from '#src/core/error.ts'
+import { readBootId } from './boot-id.ts'
+import { createNodeHost } from './node-host.ts'
+import { lockState } from './state-lock.ts'
+
+const host = createNodeHost()
+let folder: string
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-lock-'))
+})
+after(async () => await rm(folder, { recursive: true }))
+
+const HOLDER = `
+  const { lockState } = await import(${JSON.stringify(import.meta.resolve('./state-lock.ts'))})
+  const { createNodeHost } = await import(${JSON.stringify(import.meta.resolve('./node-host.ts'))})
+  await lockState(createNodeHost(), process.env.FOLDER, 'holdfast instance list')
+  console.log('held')
+  setInterval(() => {}, 1000)
+`
+
+describe('the lock of a state directory', () => {
+  it('is taken once, names its holder, and is free again after its release', async () => {
+    const lock = await lockState(host, folder, 'holdfast volume list')
+    await assert.rejects(lockState(host, folder, 'second'), (error: HoldfastError) => {
+      assert.equal(error.code, 'state-locked')
+      assert.match(error.message, new RegExp(`in use by process ${process.pid} \\(holdfast volume list\\) since 20`))
+      return true
+    })
+    lock.release()
+    lock.release()
+    using again = await lockState(host, folder, 'third')
+    assert.ok(again)
+  })
+
+  it('says so when the holder has no readable name', async () => {
+    using lock = await lockState(host, folder, 'first')
+    assert.ok(lock)
+    await writeFile(join(folder, 'lock.json'), '{"pid":')
+    await assert.rejects(lockState(host, folder, 'second'), /in use by another process/)
+  })
+
+  it('dies with its process, even one that is killed', async () => {
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', HOLDER], {
+      env: { FOLDER: folder, NODE_NO_WARNINGS: '1' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(child.stdout, 'data')
+    await assert.rejects(lockState(host, folder, 'second'), error => hasCode(error, 'state-locked'))
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    using lock = await lockState(host, folder, 'second')
+    assert.ok(lock)
+  })
+
+  it('is refused where there is no such directory', async () => {
+    await assert.rejects(lockState(host, join(folder, 'absent'), 'x'), error => error instanceof HoldfastError)
+  })
+})
+
+describe('the boot id', () => {
+  it('is the same until the next boot', async () => {
+    assert.equal(await readBootId(host), await readBootId(host))
+    const empty = { files: { ...host.files, read: async () => undefined } }
+    await assert.rejects(readBootId(empty), error => hasCode(error, 'io-error'))
+  })
+})

@@ -1,0 +1,89 @@
+import { DatabaseSync } from 'node:sqlite'
+import { HoldfastError } from '#src/core/error.ts'
+import type { Host } from './host.ts'
+
+/** Held until it is released, or until the process ends, however it ends. */
+export interface StateLock extends Disposable {
+  release(): void
+}
+
+interface Holder {
+  readonly pid: number
+  readonly command: string
+  /** ISO 8601. */
+  readonly since: string
+}
+
+const SQLITE_BUSY = 5
+
+/**
+ * Takes a state directory for this process alone. The lock is an open exclusive transaction on `lock.db`: a lock of the
+ * kernel's, which dies with the process, so that nothing stale is ever left. `lock.json` only names the holder.
+ * @throws HoldfastError `state-locked` (busy), naming process, command and since when
+ */
+export async function lockState(host: Host, directory: string, command: string): Promise<StateLock> {
+  const database = openLock(directory)
+  const holderFile = `${directory}/lock.json`
+  if (!lock(database)) {
+    database.close()
+    throw lockedError(directory, await readHolder(host, holderFile))
+  }
+  const release = () => {
+    if (database.isOpen) database.close()
+  }
+  try {
+    const holder: Holder = { pid: process.pid, command, since: new Date(host.clock.now()).toISOString() }
+    await host.files.writeAtomic(holderFile, new TextEncoder().encode(`${JSON.stringify(holder)}\n`), 0o644)
+  } catch (error) {
+    release()
+    throw error
+  }
+  return { release, [Symbol.dispose]: release }
+}
+
+function openLock(directory: string): DatabaseSync {
+  const path = `${directory}/lock.db`
+  try {
+    return new DatabaseSync(path, { timeout: 0 })
+  } catch (cause) {
+    const message = `could not open ${path}: ${cause instanceof Error ? cause.message : cause}`
+    throw new HoldfastError('forbidden', 'forbidden', message, { cause, details: { hint: 'most verbs need root' } })
+  }
+}
+
+function lock(database: DatabaseSync): boolean {
+  try {
+    database.exec('BEGIN EXCLUSIVE')
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return false
+    database.close()
+    throw error
+  }
+}
+
+async function readHolder(host: Host, path: string): Promise<Holder | undefined> {
+  try {
+    const holder: unknown = JSON.parse(Buffer.from((await host.files.read(path)) ?? []).toString())
+    return isHolder(holder) ? holder : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isHolder = (value: unknown): value is Holder =>
+  typeof value === 'object' &&
+  value !== null &&
+  'pid' in value &&
+  typeof value.pid === 'number' &&
+  'command' in value &&
+  typeof value.command === 'string' &&
+  'since' in value &&
+  typeof value.since === 'string'
+
+function lockedError(directory: string, holder: Holder | undefined): HoldfastError {
+  const who = holder ? `process ${holder.pid} (${holder.command}) since ${holder.since}` : 'another process'
+  return new HoldfastError('busy', 'state-locked', `the state in ${directory} is in use by ${who}`, {
+    details: { hint: 'wait until it has ended, then try again' },
+  })
+}
