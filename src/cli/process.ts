@@ -1,4 +1,4 @@
-import type { Io, OpenHoldfast, StopSignal } from './io.ts'
+import type { Io, StopSignal } from './io.ts'
 import { main } from './main.ts'
 
 const STOP_SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
@@ -24,8 +24,7 @@ function processIo(): Io {
     stdoutClosed: closed.signal,
     onStop,
     open: async (config, options) => {
-      const face: string = '#src/index.ts'
-      const { openHoldfast } = (await import(face)) as { openHoldfast: OpenHoldfast }
+      const { openHoldfast } = await import('#src/index.ts')
       return openHoldfast(config, options)
     },
   }

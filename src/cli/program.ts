@@ -62,16 +62,20 @@ function usageError(error: CommanderError, written: string, path: readonly strin
 }
 
 /** The whole tree with every command loaded, for the reference. */
-export async function wholeProgram(): Promise<Command> {
+export async function wholeProgram(): Promise<{
+  readonly program: Command
+  readonly definitions: ReadonlyMap<Command, CommandDefinition>
+}> {
   const parser = new Parser({ out: '', error: '' }, 100)
   await parser.loadAll()
-  return parser.program
+  return parser
 }
 
 class Parser {
   readonly program: Command
   readonly path: string[] = []
   parsed: Parsed | undefined
+  readonly definitions = new Map<Command, CommandDefinition>()
   readonly #nodes = new Map<Command, TreeNode>()
 
   constructor(output: { out: string; error: string }, columns: number | undefined) {
@@ -129,6 +133,7 @@ class Parser {
 
   async #load(command: Command, node: CommandNode): Promise<void> {
     const { command: definition } = await node.load()
+    this.definitions.set(command, definition)
     if (definition.description !== undefined) command.description(definition.description)
     for (const spec of definition.arguments) command.addArgument(toArgument(spec))
     const keys = Object.entries(definition.options).map(([key, spec]) => {

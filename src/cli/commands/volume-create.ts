@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
+import { HoldfastError } from '#src/core/error.ts'
 import type { Holdfast } from '#src/holdfast.ts'
-import type { CreateVolume, Snapshot, Volume } from '#src/volumes/volume-service.ts'
+import type { CreateVolume, Snapshot, Volume, VolumeType } from '#src/volumes/volume-service.ts'
 import type { CliContext } from '../context.ts'
 import { defineCommand, dryRun, flag, integer, optionalArgument, SIZE_RANGE, text } from '../define.ts'
 import { findSnapshot, findVolume, findVolumeType } from '../lookup.ts'
@@ -60,25 +61,19 @@ function title({ name, imageFile, snapshotId, sourceVolumeId }: CreateVolume): s
   return `create volume${name === undefined ? '' : ` ${name}`}${from === undefined ? '' : ` from ${from}`}`
 }
 
-async function showPlan(
-  context: CliContext,
-  holdfast: Holdfast,
-  request: CreateVolume,
-  found: {
-    snapshot: Snapshot | undefined
-    source: Volume | undefined
-    type: Awaited<ReturnType<typeof findVolumeType>> | undefined
-  },
-): Promise<void> {
-  const { planVolumeCreate } = await import('../volume-plans.ts')
-  const { name, size, imageFile } = request
-  const limits = await holdfast.volumes.getAbsoluteLimits(context.signal)
-  const imageThere = imageFile !== undefined && (await isFile(imageFile))
-  printPlan(context, planVolumeCreate({ name, size, imageFile, imageThere, limits, ...found }))
+interface Found {
+  readonly snapshot: Snapshot | undefined
+  readonly source: Volume | undefined
+  readonly type: VolumeType | undefined
 }
 
-const isFile = (path: string): Promise<boolean> =>
-  stat(path).then(
-    facts => facts.isFile(),
-    () => false,
-  )
+async function showPlan(context: CliContext, holdfast: Holdfast, request: CreateVolume, found: Found): Promise<void> {
+  const { planVolumeCreate } = await import('../volume-plans.ts')
+  const limits = await holdfast.volumes.getAbsoluteLimits(context.signal)
+  const { imageFile } = request
+  const isFile = imageFile === undefined || (await stat(imageFile).catch(() => undefined))?.isFile() === true
+  const checkImage = () => {
+    if (!isFile) throw new HoldfastError('invalid-input', 'invalid-image', `there is no image file ${imageFile}`)
+  }
+  printPlan(context, planVolumeCreate({ request, limits, checkImage, ...found }))
+}

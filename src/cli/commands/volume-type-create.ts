@@ -1,14 +1,11 @@
 import type { EncryptionProvider } from '#src/core/encryption.ts'
 import { HoldfastError } from '#src/core/error.ts'
-import type { VolumeTypeEncryption } from '#src/volumes/volume-service.ts'
+import type { CreateVolumeType } from '#src/volumes/volume-service.ts'
 import { argument, choice, defineCommand, dryRun, flag, integer, text } from '../define.ts'
 import { printPlan } from '../report.ts'
 import { volumeTypeFields } from '../rows.ts'
 import { formatFields } from '../table.ts'
 import { volumeTypeJson } from '../views.ts'
-
-const DEFAULT_CIPHER = 'aes-xts-plain64'
-const DEFAULT_KEY_SIZE = 512
 
 export const command = defineCommand({
   examples: [
@@ -18,8 +15,8 @@ export const command = defineCommand({
   arguments: [argument('NAME', 'name of the volume type')],
   options: {
     provider: choice('--encryption-provider <provider>', 'encrypt its volumes', ['luks', 'luks2']),
-    cipher: text('--cipher <cipher>', `cipher of the kernel (${DEFAULT_CIPHER})`),
-    keySize: integer('--key-size <bits>', `key size; for XTS two keys, so 512 is AES-256 (${DEFAULT_KEY_SIZE})`, {
+    cipher: text('--cipher <cipher>', 'cipher of the kernel (aes-xts-plain64)'),
+    keySize: integer('--key-size <bits>', 'key size; for XTS two keys, so 512 is AES-256 (512)', {
       minimum: 128,
       maximum: 512,
     }),
@@ -28,13 +25,12 @@ export const command = defineCommand({
   },
   async run(context, options, name) {
     const encryption = encryptionOf(options.provider, options.cipher, options.keySize)
+    const request = { name, encryption, multiattach: options.multiattach }
     const holdfast = await context.open(options.dryRun ? 'read' : 'write')
     if (options.dryRun) {
       const { planTypeCreate } = await import('../volume-plans.ts')
-      return printPlan(context, planTypeCreate(name, await holdfast.volumes.getAllVolumeTypes(context.signal)))
+      return printPlan(context, planTypeCreate(request, await holdfast.volumes.getAllVolumeTypes(context.signal)))
     }
-    const multiattach = options.multiattach ?? false
-    const request = encryption === undefined ? { name, multiattach } : { name, multiattach, encryption }
     const type = await holdfast.volumes.createVolumeType(request, context.signal)
     context.result(volumeTypeJson(type), () => formatFields(volumeTypeFields(type), context.paint))
   },
@@ -44,15 +40,8 @@ function encryptionOf(
   provider: EncryptionProvider | undefined,
   cipher: string | undefined,
   keySize: number | undefined,
-): VolumeTypeEncryption | undefined {
-  if (provider !== undefined) {
-    return {
-      provider,
-      cipher: cipher ?? DEFAULT_CIPHER,
-      keySize: keySize ?? DEFAULT_KEY_SIZE,
-      controlLocation: 'front-end',
-    }
-  }
+): CreateVolumeType['encryption'] {
+  if (provider !== undefined) return { provider, cipher, keySize }
   if (cipher === undefined && keySize === undefined) return undefined
   throw new HoldfastError('invalid-input', 'usage', '--cipher and --key-size go with --encryption-provider', {
     details: { hint: 'add --encryption-provider luks2' },
