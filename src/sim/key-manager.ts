@@ -1,54 +1,54 @@
+import type { Change } from '#src/core/change.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import { Secret } from '#src/core/secret.ts'
 import type { Key, KeyManager, KeySpec } from '#src/keys/key-manager.ts'
 import type { World } from './world.ts'
 
-interface SimKey {
-  readonly algorithm: string
-  readonly bitLength: number
+export interface SimKey {
+  readonly spec: KeySpec
   readonly bytes: Uint8Array
+  damaged: boolean
 }
 
-/** The key manager's twin: keys outlive processes and boots, as those of a service do. */
+/** The key manager's simulated twin. Its keys outlive process and host. */
 export class SimKeyManager implements KeyManager {
   readonly #world: World
-  readonly #keys: Map<string, SimKey>
-  /** Set by a test: the key manager is away. */
-  reachable = true
 
   constructor(world: World) {
     this.#world = world
-    this.#keys = world.slot('keys', () => new Map())
   }
 
-  async create({ algorithm, bitLength }: KeySpec, signal?: AbortSignal): Promise<string> {
-    this.#reach()
-    const id = this.#world.random.uuid()
-    const bytes = this.#world.random.bytes(bitLength / 8)
-    await this.#world.effect(`key create ${id}`, () => this.#keys.set(id, { algorithm, bitLength, bytes }), signal)
-    return id
+  /** What is stored, for tests. */
+  get keys(): Map<string, SimKey> {
+    return this.#world.slot('keys', () => new Map<string, SimKey>())
   }
 
-  async get(id: string, signal?: AbortSignal): Promise<Key> {
-    this.#reach()
-    const key = await this.#world.look(`key get ${id}`, () => this.#keys.get(id), signal)
-    if (!key) throw new HoldfastError('not-found', 'key-not-found', `there is no key ${JSON.stringify(id)}`)
-    const { algorithm, bitLength, bytes } = key
-    return { id, algorithm, bitLength, secret: new Secret(bytes.slice()) }
+  create(spec: KeySpec, signal?: AbortSignal): Promise<string> {
+    const make = () => {
+      const id = this.#world.random.uuid()
+      this.keys.set(id, { spec, bytes: this.#world.random.bytes(spec.bitLength / 8), damaged: false })
+      return id
+    }
+    return this.#world.effect('keys create', make, signal)
   }
 
-  async list(signal?: AbortSignal): Promise<readonly string[]> {
-    this.#reach()
-    return await this.#world.look('key list', () => [...this.#keys.keys()].toSorted(), signal)
+  get(id: string, signal?: AbortSignal): Promise<Key> {
+    return this.#world.look(`keys get ${id}`, () => this.#get(id), signal)
   }
 
-  async delete(id: string, signal?: AbortSignal): Promise<'made' | 'already'> {
-    this.#reach()
-    return await this.#world.effect(`key delete ${id}`, () => (this.#keys.delete(id) ? 'made' : 'already'), signal)
+  #get(id: string): Key {
+    const key = this.keys.get(id)
+    if (!key) throw new HoldfastError('not-found', 'key-not-found', `there is no key ${id}`)
+    if (key.damaged) throw new HoldfastError('corrupt', 'key-store-corrupt', `key ${id} is damaged`)
+    const { algorithm, bitLength } = key.spec
+    return { id, algorithm, bitLength, secret: new Secret(key.bytes.slice()) }
   }
 
-  #reach(): void {
-    if (this.reachable) return
-    throw new HoldfastError('unavailable', 'key-manager-unavailable', 'the key manager does not answer')
+  list(signal?: AbortSignal): Promise<readonly string[]> {
+    return this.#world.look('keys list', () => [...this.keys.keys()].sort(), signal)
+  }
+
+  delete(id: string, signal?: AbortSignal): Promise<Change> {
+    return this.#world.effect(`keys delete ${id}`, () => (this.keys.delete(id) ? 'made' : 'already'), signal)
   }
 }

@@ -1,75 +1,107 @@
-import { HoldfastError } from '#src/core/error.ts'
+import type { Change } from '#src/core/change.ts'
+import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
 import { isUuid } from '#src/core/names.ts'
 import { Secret } from '#src/core/secret.ts'
 import type { Host } from '#src/host/host.ts'
+import { TEMPORARY_SUFFIX } from '#src/host/node-files.ts'
 import type { Key, KeyManager, KeySpec } from '../key-manager.ts'
-import { readMasterKey } from './master-key.ts'
-import { corrupt, NONCE_BYTES, parseSealedKey, seal, unseal } from './sealed-key.ts'
+import { type MasterKeySource, readMasterKey } from './master-key.ts'
+import { seal, unseal } from './sealed-key.ts'
 
 const SUFFIX = '.key'
-const MODE = 0o600
 
 export interface LocalKeyManagerOptions {
-  readonly host: Host
-  /** Absolute; one file for each key. Made if it is not there. */
+  /** Absolute; made at the first key. One process at a time (the state lock sees to that). */
   readonly directory: string
-  /** Absolute path of the master key file. */
-  readonly masterKeyFile: string
+  readonly masterKey: MasterKeySource
 }
 
 /**
- * The embedded key manager: each key in a file of its own, sealed with AES-256-GCM under the master key. A file is written
- * whole or not at all, so a crash leaves either no key or a good one.
+ * Keys as files of this host, one each, sealed under a master key that is read whenever it is needed and wiped at once.
+ * A power cut leaves a key whole or absent.
  */
 export class LocalKeyManager implements KeyManager {
   readonly #host: Host
-  readonly #directory: string
-  readonly #masterKeyFile: string
+  readonly #options: LocalKeyManagerOptions
+  #cleaned: Promise<void> | undefined
 
-  constructor({ host, directory, masterKeyFile }: LocalKeyManagerOptions) {
+  constructor(host: Host, options: LocalKeyManagerOptions) {
     this.#host = host
-    this.#directory = directory
-    this.#masterKeyFile = masterKeyFile
+    this.#options = options
   }
 
-  async create({ algorithm, bitLength, name }: KeySpec): Promise<string> {
-    const { random, files } = this.#host
-    using master = await readMasterKey(this.#host, this.#masterKeyFile)
-    using key = new Secret(random.bytes(bitLength / 8))
-    const id = random.uuid()
-    const stored = seal(master, id, { algorithm, bitLength, name }, key, random.bytes(NONCE_BYTES))
-    await files.makeDirectory(this.#directory, 0o700)
-    await files.writeAtomic(this.#path(id), new TextEncoder().encode(`${JSON.stringify(stored)}\n`), MODE)
-    return id
+  async create(spec: KeySpec, signal?: AbortSignal): Promise<string> {
+    signal?.throwIfAborted()
+    const { files, random } = this.#host
+    return await mapped(async () => {
+      using master = await readMasterKey(this.#host, this.#options.masterKey)
+      await files.makeDirectory(this.#options.directory, 0o700)
+      await this.#clean()
+      const id = random.uuid()
+      using secret = new Secret(random.bytes(spec.bitLength / 8))
+      await files.writeAtomic(this.#path(id), seal(id, spec, secret, master, random.bytes(12)), 0o600)
+      return id
+    })
   }
 
-  async get(id: string): Promise<Key> {
-    const path = this.#path(id)
-    const bytes = isUuid(id) ? await this.#host.files.read(path) : undefined
-    if (!bytes) throw new HoldfastError('not-found', 'key-not-found', `there is no key ${id} in ${this.#directory}`)
-    const stored = parseSealedKey(new TextDecoder().decode(bytes), path)
-    using master = await readMasterKey(this.#host, this.#masterKeyFile)
-    const secret = unseal(master, id, stored, path)
-    if (secret.length * 8 !== stored.bitLength) throw corrupt(path, 'its key is not of its length')
-    return { id, algorithm: stored.algorithm, bitLength: stored.bitLength, secret }
+  async get(id: string, signal?: AbortSignal): Promise<Key> {
+    signal?.throwIfAborted()
+    return await mapped(async () => {
+      const path = this.#path(id)
+      const bytes = isUuid(id) ? await this.#host.files.read(path) : undefined
+      if (!bytes) throw notFound(id, this.#options.directory)
+      using master = await readMasterKey(this.#host, this.#options.masterKey)
+      return unseal(id, path, bytes, master)
+    })
   }
 
-  async list(): Promise<readonly string[]> {
-    if (!(await this.#host.files.stat(this.#directory))) return []
-    const names = await this.#host.files.list(this.#directory)
-    return names
-      .filter(name => name.endsWith(SUFFIX))
-      .map(name => name.slice(0, -SUFFIX.length))
-      .filter(isUuid)
-      .toSorted()
+  async list(signal?: AbortSignal): Promise<readonly string[]> {
+    signal?.throwIfAborted()
+    const names = await mapped(() => this.#names())
+    const ids = names.filter(name => name.endsWith(SUFFIX)).map(name => name.slice(0, -SUFFIX.length))
+    return ids.filter(isUuid).sort()
   }
 
-  async delete(id: string): Promise<'made' | 'already'> {
+  async delete(id: string, signal?: AbortSignal): Promise<Change> {
+    signal?.throwIfAborted()
     if (!isUuid(id)) return 'already'
-    return (await this.#host.files.remove(this.#path(id))) ? 'made' : 'already'
+    return (await mapped(() => this.#host.files.remove(this.#path(id)))) ? 'made' : 'already'
   }
 
   #path(id: string): string {
-    return `${this.#directory}/${id}${SUFFIX}`
+    return `${this.#options.directory}/${id}${SUFFIX}`
+  }
+
+  async #names(): Promise<readonly string[]> {
+    const { files } = this.#host
+    return (await files.stat(this.#options.directory)) ? await files.list(this.#options.directory) : []
+  }
+
+  /** Removes, once, what a process that died while writing left behind. */
+  #clean(): Promise<void> {
+    this.#cleaned ??= (async () => {
+      const left = (await this.#names()).filter(name => name.endsWith(TEMPORARY_SUFFIX))
+      for (const name of left) await this.#host.files.remove(`${this.#options.directory}/${name}`)
+    })()
+    return this.#cleaned
   }
 }
+
+/** Failures of the file system in the words of the port. */
+async function mapped<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!isHoldfastError(error) || !['forbidden', 'read-only', 'io-error'].includes(error.code)) throw error
+    const [kind, code] =
+      error.kind === 'forbidden'
+        ? (['forbidden', 'key-forbidden'] as const)
+        : (['unavailable', 'key-manager-unavailable'] as const)
+    throw new HoldfastError(kind, code, error.message, { cause: error, details: error.details })
+  }
+}
+
+const notFound = (id: string, directory: string) =>
+  new HoldfastError('not-found', 'key-not-found', `there is no key ${id.slice(0, 60)} in ${directory}`, {
+    details: { hint: 'restore its file from a backup of the key store' },
+  })

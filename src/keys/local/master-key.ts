@@ -1,53 +1,75 @@
+import { createHmac } from 'node:crypto'
+import type { Change } from '#src/core/change.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import { Secret } from '#src/core/secret.ts'
-import type { Host } from '#src/host/host.ts'
+import type { FileFacts, Host } from '#src/host/host.ts'
 
-/** Bytes of a master key: AES-256. */
 export const MASTER_KEY_BYTES = 32
-const MODE = 0o600
 
-/** systemd gives credentials read-only, for the owner alone (systemd.exec, `LoadCredential=`). */
-const MODES: ReadonlySet<number> = new Set([MODE, 0o400])
+/**
+ * Where the master key is. `file`: our own, mode 0600 and ours. `credential`: given by systemd, which makes it read-only
+ * (`$CREDENTIALS_DIRECTORY/holdfast-master-key`).
+ */
+export interface MasterKeySource {
+  readonly path: string
+  readonly kind: 'file' | 'credential'
+}
 
-const octal = (mode: number) => mode.toString(8).padStart(4, '0')
-
-/** Makes a new master key file of mode 0600; leaves one that is there as it is. */
-export async function createMasterKeyFile(host: Host, path: string): Promise<'made' | 'already'> {
+/** Makes a master key file with new random bytes; 'already' if there is one. The folder must be there. */
+export async function createMasterKeyFile(host: Host, path: string): Promise<Change> {
   if (await host.files.stat(path)) return 'already'
   using key = new Secret(host.random.bytes(MASTER_KEY_BYTES))
-  await host.files.writeAtomic(path, key.reveal(), MODE)
+  await host.files.writeAtomic(path, key.reveal(), 0o600)
   return 'made'
 }
 
 /**
- * The master key, read anew each time and wiped by the caller, so that it is in memory only while it is used.
- * @throws HoldfastError `key-file-missing`, `key-file-mode`, `key-file-invalid`
+ * Reads the master key; the caller wipes it.
+ * @throws HoldfastError `key-file-mode` (forbidden), `master-key-missing` (unavailable), `master-key-size` (corrupt)
  */
-export async function readMasterKey(host: Host, path: string): Promise<Secret> {
-  const facts = await host.files.stat(path)
-  if (!facts) throw missing(path)
-  if (facts.kind !== 'file') throw invalid(path, 'it is not a file')
-  if (!MODES.has(facts.mode)) {
-    throw new HoldfastError(
-      'forbidden',
-      'key-file-mode',
-      `master key file ${path} has mode ${octal(facts.mode)}; it must be readable by its owner alone (0600)`,
-      { details: { hint: `if nobody else has read it: chmod 600 ${path}` } },
-    )
-  }
-  const bytes = await host.files.read(path)
-  if (!bytes) throw missing(path)
-  if (bytes.length === MASTER_KEY_BYTES) return new Secret(bytes)
-  bytes.fill(0)
-  throw invalid(path, `it has ${bytes.length} bytes instead of ${MASTER_KEY_BYTES}`)
+export async function readMasterKey(host: Host, source: MasterKeySource): Promise<Secret> {
+  const facts = await host.files.stat(source.path)
+  if (!facts) throw missing(source)
+  checkMode(source, facts)
+  const bytes = await host.files.read(source.path)
+  if (!bytes) throw missing(source)
+  const key = new Secret(bytes)
+  if (bytes.length === MASTER_KEY_BYTES) return key
+  key.wipe()
+  throw new HoldfastError(
+    'corrupt',
+    'master-key-size',
+    `the master key in ${source.path} has ${bytes.length} bytes, not ${MASTER_KEY_BYTES}`,
+    { details: { hint: 'restore the file from its backup; without it no sealed key can be opened' } },
+  )
 }
 
-const missing = (path: string) =>
-  new HoldfastError('unavailable', 'key-file-missing', `there is no master key file ${path}`, {
-    details: { hint: 'bring it back from where you keep it; without it no key of the store can be opened' },
+function checkMode(source: MasterKeySource, facts: FileFacts): void {
+  const octal = `0${facts.mode.toString(8).padStart(3, '0')}`
+  if (source.kind === 'credential') {
+    if ((facts.mode & 0o337) === 0) return
+    throw wrongMode(`credential ${source.path} has mode ${octal}: others may read or change it`)
+  }
+  const us = process.getuid?.()
+  if (facts.mode !== 0o600) {
+    throw wrongMode(`master key file ${source.path} has mode ${octal}, not 0600`, `chmod 600 ${source.path}`)
+  }
+  if (facts.uid !== us) {
+    throw wrongMode(
+      `master key file ${source.path} belongs to user ${facts.uid}, not ${us}`,
+      `chown ${us} ${source.path}`,
+    )
+  }
+}
+
+const wrongMode = (message: string, hint?: string) =>
+  new HoldfastError('forbidden', 'key-file-mode', message, { details: { hint } })
+
+const missing = (source: MasterKeySource) =>
+  new HoldfastError('unavailable', 'master-key-missing', `there is no master key at ${source.path}`, {
+    details: { hint: 'restore the file from its backup; without it no sealed key can be opened' },
   })
 
-const invalid = (path: string, reason: string) =>
-  new HoldfastError('corrupt', 'key-file-invalid', `${path} is not a master key: ${reason}`, {
-    details: { hint: 'bring the right file back; nothing was changed' },
-  })
+/** Names a master key without telling anything of it, so that a wrong one can be told from a damaged store. */
+export const masterKeyId = (key: Secret): string =>
+  createHmac('sha256', key.reveal()).update('holdfast master key id').digest('hex').slice(0, 16)

@@ -1,84 +1,101 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { HoldfastError } from '#src/core/error.ts'
 import { Secret } from '#src/core/secret.ts'
+import type { Key, KeySpec } from '../key-manager.ts'
+import { masterKeyId } from './master-key.ts'
 
-const CIPHER = 'aes-256-gcm'
 const VERSION = 1
-/** NIST SP 800-38D, 8.2.2: a random 96-bit nonce for each sealing. */
-export const NONCE_BYTES = 12
+const CIPHER = 'aes-256-gcm'
+const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** A key as it lies on disk. */
-export interface SealedKey {
-  readonly version: typeof VERSION
-  readonly algorithm: 'aes'
-  readonly bitLength: 256 | 512
+/** A key as it lies in its file: sealed with AES-256-GCM under the master key. Byte fields in base64. */
+interface SealedKey {
+  readonly version: number
+  readonly id: string
+  readonly algorithm: string
+  readonly bitLength: number
   readonly name?: string | undefined
-  /** Base64. */
+  /** Of the master key that it is sealed with. */
+  readonly masterKeyId: string
   readonly nonce: string
   readonly sealed: string
   readonly tag: string
 }
 
-export type KeyHeader = Pick<SealedKey, 'algorithm' | 'bitLength' | 'name'>
+/** What the seal binds beside the bytes: a file put in another's place does not open. */
+const boundData = (key: Pick<SealedKey, 'version' | 'id' | 'algorithm' | 'bitLength'>): Buffer =>
+  Buffer.from(JSON.stringify([key.id, key.version, key.algorithm, key.bitLength]))
 
-/** What the seal also covers: a sealed key put under another id, or with another header, does not open. */
-const boundTo = (id: string, header: KeyHeader): Buffer =>
-  Buffer.from(JSON.stringify([VERSION, id, header.algorithm, header.bitLength, header.name ?? null]))
-
-export function seal(master: Secret, id: string, header: KeyHeader, key: Secret, nonce: Uint8Array): SealedKey {
-  const cipher = createCipheriv(CIPHER, master.reveal(), nonce, { authTagLength: TAG_BYTES })
-  cipher.setAAD(boundTo(id, header))
-  const sealed = Buffer.concat([cipher.update(key.reveal()), cipher.final()])
-  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
-  return { version: VERSION, ...header, nonce: text(nonce), sealed: text(sealed), tag: text(cipher.getAuthTag()) }
+export function seal(id: string, spec: KeySpec, secret: Secret, master: Secret, nonce: Uint8Array): Uint8Array {
+  if (nonce.length !== NONCE_BYTES) throw new Error(`a nonce has ${NONCE_BYTES} bytes`)
+  const head = { version: VERSION, id, algorithm: spec.algorithm, bitLength: spec.bitLength }
+  const cipher = createCipheriv(CIPHER, master.reveal(), nonce).setAAD(boundData(head))
+  const sealed = Buffer.concat([cipher.update(secret.reveal()), cipher.final()])
+  const file: SealedKey = {
+    ...head,
+    name: spec.name,
+    masterKeyId: masterKeyId(master),
+    nonce: Buffer.from(nonce).toString('base64'),
+    sealed: sealed.toString('base64'),
+    tag: cipher.getAuthTag().toString('base64'),
+  }
+  return new TextEncoder().encode(`${JSON.stringify(file, undefined, 2)}\n`)
 }
 
 /**
- * @throws HoldfastError `key-store-corrupt` if the seal does not open: the file was changed, or sealed by another master
- * key. It never gives a wrong key.
+ * Opens a key's file.
+ * @throws HoldfastError `key-store-corrupt` (corrupt), `master-key-wrong` (forbidden); never gives a wrong key
  */
-export function unseal(master: Secret, id: string, stored: SealedKey, path: string): Secret {
-  const decipher = createDecipheriv(CIPHER, master.reveal(), Buffer.from(stored.nonce, 'base64'), {
+export function unseal(id: string, path: string, bytes: Uint8Array, master: Secret): Key {
+  const file = parse(id, path, bytes)
+  if (file.masterKeyId !== masterKeyId(master)) throw wrongMaster(path)
+  const decipher = createDecipheriv(CIPHER, master.reveal(), Buffer.from(file.nonce, 'base64'), {
     authTagLength: TAG_BYTES,
   })
-  decipher.setAAD(boundTo(id, stored))
-  const opened = decipher.update(Buffer.from(stored.sealed, 'base64'))
+  decipher.setAAD(boundData(file)).setAuthTag(Buffer.from(file.tag, 'base64'))
+  const secret = new Secret(decipher.update(Buffer.from(file.sealed, 'base64')))
   try {
-    decipher.setAuthTag(Buffer.from(stored.tag, 'base64'))
     decipher.final()
   } catch (cause) {
-    opened.fill(0)
-    throw corrupt(path, 'its seal does not open: it was changed, or sealed by another master key', cause)
+    secret.wipe()
+    throw corrupt(path, 'its seal is broken', cause)
   }
-  return new Secret(new Uint8Array(opened.buffer, opened.byteOffset, opened.byteLength))
+  return { id, algorithm: file.algorithm, bitLength: file.bitLength, secret }
 }
 
-export const corrupt = (path: string, reason: string, cause?: unknown) =>
-  new HoldfastError('corrupt', 'key-store-corrupt', `${path} of the key store is damaged: ${reason}`, {
-    cause,
-    details: { hint: 'bring the key store and its master key back from the same backup; nothing was changed' },
-  })
-
-const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
-const isBase64 = (value: unknown, bytes: number): value is string =>
-  typeof value === 'string' && BASE64.test(value) && Buffer.from(value, 'base64').length === bytes
-
-/** @throws HoldfastError `key-store-corrupt` naming the file */
-export function parseSealedKey(text: string, path: string): SealedKey {
-  let value: unknown
+function parse(id: string, path: string, bytes: Uint8Array): SealedKey {
+  let file: unknown
   try {
-    value = JSON.parse(text)
+    file = JSON.parse(Buffer.from(bytes).toString())
   } catch (cause) {
     throw corrupt(path, 'it is not JSON', cause)
   }
-  if (typeof value !== 'object' || value === null) throw corrupt(path, 'it is not an object')
-  const { version, algorithm, bitLength, name, nonce, sealed, tag } = value as Record<string, unknown>
-  if (version !== VERSION) throw corrupt(path, `its version is ${JSON.stringify(version)}, not ${VERSION}`)
-  if (algorithm !== 'aes' || (bitLength !== 256 && bitLength !== 512)) throw corrupt(path, 'its header is not known')
-  if (name !== undefined && typeof name !== 'string') throw corrupt(path, 'its name is not text')
-  if (!isBase64(nonce, NONCE_BYTES) || !isBase64(tag, TAG_BYTES) || !isBase64(sealed, bitLength / 8)) {
-    throw corrupt(path, 'nonce, seal or tag is not of its length')
-  }
-  return { version: VERSION, algorithm, bitLength, name, nonce, sealed, tag }
+  if (!isSealedKey(file)) throw corrupt(path, 'a field is missing or of the wrong kind')
+  if (file.version !== VERSION) throw corrupt(path, `it is of version ${file.version}, which we do not know`)
+  if (file.id !== id) throw corrupt(path, `it is the file of key ${file.id}`)
+  const lengths = [length(file.nonce), length(file.tag), length(file.sealed) * 8]
+  if (lengths.join() === [NONCE_BYTES, TAG_BYTES, file.bitLength].join()) return file
+  throw corrupt(path, 'a field has the wrong length')
 }
+
+const length = (base64: string): number => Buffer.from(base64, 'base64').length
+
+function isSealedKey(value: unknown): value is SealedKey {
+  if (typeof value !== 'object' || value === null) return false
+  const fields = value as Record<string, unknown>
+  const texts = ['id', 'algorithm', 'masterKeyId', 'nonce', 'sealed', 'tag'].map(name => fields[name])
+  const numbers = ['version', 'bitLength'].map(name => fields[name])
+  return texts.every(text => typeof text === 'string') && numbers.every(number => Number.isInteger(number))
+}
+
+const corrupt = (path: string, why: string, cause?: unknown) =>
+  new HoldfastError('corrupt', 'key-store-corrupt', `key file ${path} is damaged: ${why}`, {
+    cause,
+    details: { hint: 'restore this file from a backup of the key store' },
+  })
+
+const wrongMaster = (path: string) =>
+  new HoldfastError('forbidden', 'master-key-wrong', `key file ${path} was sealed with another master key`, {
+    details: { hint: 'use the master key that the key store was made with' },
+  })
