@@ -85,38 +85,53 @@ export interface WaitOptions {
 
 /**
  * Layer 4 and the domain itself. All verbs are idempotent. Codes: `hypervisor-unavailable` (unavailable),
- * `domain-not-found` (not-found), `domain-foreign` (conflict: same name or UUID, not made by us), `device-detach-failed` (busy),
- * `timeout`, `hypervisor-error` (host-command; libvirt's own code in the message).
+ * `domain-not-found` (not-found), `domain-foreign` (conflict: same name or UUID, not made by us), `domain-not-running`
+ * (wrong-state), `domain-restarted` (busy: somebody starts it again and again), `disk-conflict` (conflict: the target or the
+ * volume is in the domain already, from elsewhere), `disk-not-found` (not-found), `device-detach-failed` (busy), `timeout`,
+ * `corrupt` (libvirt's XML is no domain), `invalid-text`, `invalid-domain` (invalid-input: a value that may not go into XML),
+ * `hypervisor-error` (host-command; libvirt's own code in the message).
+ *
+ * A wait goes on while libvirt is away: `hypervisor-unavailable` only if it still is at the deadline.
  */
 export interface Hypervisor {
   abilities(signal?: AbortSignal): Promise<HypervisorAbilities>
   observe(id: string, signal?: AbortSignal): Promise<DomainFacts | undefined>
   list(signal?: AbortSignal): Promise<readonly DomainFacts[]>
   /**
-   * Read-only preflight of `define` and `start`: libvirt answers, emulator, kernel, initrd and bridges are there, every
-   * disk file can be reached by QEMU's user, no foreign domain has the name.
+   * Read-only preflight of `define` and `start`: libvirt answers, emulator, kernel, initrd, disks and bridges are there,
+   * QEMU's user may pass every folder above them, no foreign domain has the name. Tells all that is wrong.
+   * Codes beside the others: `emulator-missing` (unsupported), `file-not-found`, `bridge-not-found` (not-found),
+   * `unreachable-path` (forbidden).
    */
   check(spec: DomainSpec, signal?: AbortSignal): Promise<void>
   /** Makes the persistent configuration exactly this, replacing our own earlier one. Refuses `domain-foreign`. */
   define(spec: DomainSpec, signal?: AbortSignal): Promise<Change>
+  /** Boots from the persistent configuration, never from a managed save; 'already' if it runs or is paused. */
   start(id: string, signal?: AbortSignal): Promise<Change>
-  /** Waits for the event, then looks: resolves once the domain is (still) running. */
+  /** Resolves once the domain is (still) running; `domain-not-running` at once if it is off. */
   waitRunning(id: string, wait: WaitOptions): Promise<void>
-  /** Asks the guest (ACPI) to power off and waits until it is off; 'already' if it was. `timeout` if it does not. */
+  /** Asks the guest (ACPI) to power off and waits until it is off; 'already' if it was or is not there. `timeout` if it does not. */
   shutdown(id: string, wait: WaitOptions): Promise<Change>
-  /** Asks the guest to reboot and waits until it did (reboot event or a new run); `timeout` if it does not. */
+  /**
+   * Asks the guest to reboot and waits until it did (reboot event or a new run); `timeout` if it does not,
+   * `domain-not-running` if it is off, or goes off instead.
+   */
   reboot(id: string, wait: WaitOptions): Promise<void>
   /** Pulls the plug and waits until nothing runs; no such domain is 'already'. A run begun meanwhile is ended too. */
   destroy(id: string, wait: WaitOptions): Promise<Change>
   /** Removes the configuration and a managed save; keeps NVRAM and TPM state unless `forget`. No such domain is 'already'. */
   undefine(id: string, options: { forget: boolean }, signal?: AbortSignal): Promise<Change>
-  /** Adds the disk to the persistent configuration and, where it runs, to the guest. */
+  /**
+   * Adds the disk to the persistent configuration and, where it runs, to the guest: to both or, if the guest cannot have
+   * it, to neither. The disk gets its place in the boot order at the next `define`.
+   */
   present(id: string, disk: DomainDisk, wait: WaitOptions): Promise<Change>
   /**
-   * Takes the disk of this volume from the persistent configuration and, where it runs, from the guest: one request,
-   * then waits for the guest's answer. `device-detach-failed` if the guest keeps it. Absent is 'already'.
+   * Takes the disk of this volume from the guest, where it runs (one request, then waits for the guest's answer), and then
+   * from the persistent configuration. `device-detach-failed` if the guest keeps it: both are then as before. Absent from
+   * both is 'already', absent from one is no obstacle.
    */
   withdraw(id: string, volumeId: string, wait: WaitOptions): Promise<Change>
-  /** Tells the running guest the new size of its disk, bytes. */
+  /** Tells the running guest the new size of its disk, bytes; one that is off learns it at its start. */
   resize(id: string, volumeId: string, bytes: number, signal?: AbortSignal): Promise<void>
 }

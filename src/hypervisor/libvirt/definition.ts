@@ -26,7 +26,6 @@ export async function check(context: Context, spec: DomainSpec, signal?: AbortSi
       ...spec.disks.map(({ source }) =>
         checkFile(context, 'disk', source.path, source.kind === 'file' ? who : undefined),
       ),
-      checkReach(context.host, 'console log', spec.consoleLog, who),
       ...spec.interfaces.map(({ bridge }) => checkBridge(context, bridge)),
     ])
     const error = collectErrors(outcomes.flatMap(outcome => (outcome.status === 'rejected' ? [outcome.reason] : [])))

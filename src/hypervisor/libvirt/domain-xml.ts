@@ -22,7 +22,7 @@ const PATTERNS = {
   target: /^vd[a-z]{1,3}$/,
   mac: /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i,
   device: /^[A-Za-z0-9._-]{1,15}$/,
-  path: /^\/[^\0]*$/,
+  path: /^\//,
 }
 
 /**

@@ -3,6 +3,7 @@ import { isLibvirtCode, type Libvirt } from '#src/libvirt/index.ts'
 import { attribute, child, children, readXml, textOf } from './xml.ts'
 
 const PACKAGE_HINT = 'install QEMU: apt-get install qemu-system-x86'
+const KVM_HINT = 'KVM does not work on this host (see /dev/kvm and its permissions); guests can be emulated instead'
 
 /**
  * The emulator that libvirt runs guests of this type with.
@@ -26,17 +27,15 @@ async function ask(question: () => Promise<string>, domainType: string): Promise
   } catch (error) {
     // What libvirt says without the emulator, and with one that lacks this way of running guests.
     if (isLibvirtCode(error, 'INVALID_ARG', 'NO_SUPPORT', 'CONFIG_UNSUPPORTED', 'OPERATION_UNSUPPORTED')) {
-      throw emulatorMissing(`libvirt cannot run x86_64 guests of type '${domainType}': ${error.text}`, error)
+      const hint = /accel/.test(error.text) ? KVM_HINT : PACKAGE_HINT
+      throw emulatorMissing(`libvirt cannot run x86_64 guests of type '${domainType}': ${error.text}`, error, hint)
     }
     throw error
   }
 }
 
-export const emulatorMissing = (reason: string, cause?: unknown): HoldfastError =>
-  new HoldfastError('unsupported', 'emulator-missing', reason, {
-    cause,
-    details: { layer: 'presentation', hint: PACKAGE_HINT },
-  })
+export const emulatorMissing = (reason: string, cause?: unknown, hint = PACKAGE_HINT): HoldfastError =>
+  new HoldfastError('unsupported', 'emulator-missing', reason, { cause, details: { layer: 'presentation', hint } })
 
 /** Whom QEMU runs as. */
 export interface QemuUser {

@@ -136,7 +136,9 @@ async function pullPlug(
     return undefined
   }
   const now = await lookOwn(libvirt, found.id, watch.signal)
-  return now?.live ? undefined : 'made'
+  if (!now?.live) return 'made'
+  if (now.live.runtimeId !== found.live?.runtimeId) watch.hear({ kind: 'gap' })
+  return undefined
 }
 
 const restartedAgain = (name: string) =>
