@@ -105,6 +105,29 @@ export async function writeImageEncrypted(
 /** QEMU's option syntax: a comma in a value is doubled. */
 const option = (value: string) => value.replaceAll(',', ',,')
 
+/**
+ * Copies a raw file to `target`, a blank one of the same size, without regard to who has it open. Holes stay holes, and
+ * the file system shares or copies the rest by itself where it can (`-C`). Synced.
+ */
+export async function copyRaw(host: Host, from: string, target: string, signal?: AbortSignal): Promise<void> {
+  const args = [
+    'convert',
+    '-n',
+    '-U',
+    '--target-is-zero',
+    '-C',
+    '-t',
+    'writeback',
+    '-f',
+    'raw',
+    '-O',
+    'raw',
+    from,
+    target,
+  ]
+  await copy(host, args, target, signal)
+}
+
 /** Whether two raw files have the same content, read without regard to who has them open. */
 export async function sameContent(host: Host, one: string, other: string, signal?: AbortSignal): Promise<boolean> {
   const args = ['compare', '-U', '-s', '-f', 'raw', '-F', 'raw', one, other]

@@ -34,8 +34,12 @@ export class Pool {
     await this.#host.files.createSparse(path, bytes, MODE)
   }
 
+  /** By qemu-img, which finds the holes of a file without reading them; a TiB that is mostly holes takes a moment. */
   async copy(from: string, to: string, signal: AbortSignal | undefined): Promise<void> {
-    await this.#host.files.copySparse(from, to, MODE, signal)
+    const facts = await this.facts(from)
+    await this.create(to, facts?.size ?? 0)
+    const { copyRaw } = await import('#src/host/qemu-img.ts')
+    await copyRaw(this.#host, from, to, signal)
   }
 
   async resize(path: string, bytes: number): Promise<void> {

@@ -1,0 +1,398 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import {
+  attachTo,
+  blank,
+  connector,
+  INSTANCE,
+  type MakeVolumeService,
+  OTHER_INSTANCE,
+  refused,
+  statusOf,
+  UNKNOWN,
+  unchanged,
+  using,
+  wrongState,
+} from './conformance-fixture.ts'
+
+export function attachmentConformance(make: MakeVolumeService): void {
+  describe('attachments', () => {
+    it(
+      'go from reserved over attaching to attached, and the volume with them',
+      using(make, async ({ service, hostName }) => {
+        const { id: volumeId } = await blank(service)
+        const made = await service.attachmentCreate({ volumeId, instanceId: INSTANCE })
+        assert.deepEqual(made, {
+          id: made.id,
+          volumeId,
+          instanceId: INSTANCE,
+          status: 'reserved',
+          attachMode: 'rw',
+          attachedAt: null,
+        })
+        assert.deepEqual(
+          [await statusOf(service, volumeId), (await service.get(volumeId)).attachments],
+          ['reserved', []],
+        )
+
+        const updated = await service.attachmentUpdate(made.id, connector(hostName), '/dev/vdc')
+        assert.equal(updated.status, 'attaching')
+        assert.equal(await statusOf(service, volumeId), 'attaching')
+        const info = updated.connectionInfo
+        assert.ok(info)
+        const { device_path, inode, ...data } = info.data
+        assert.match(device_path, new RegExp(`^/.*${volumeId}`))
+        assert.match(inode, /^\d+:\d+$/)
+        assert.deepEqual(
+          { ...info, data },
+          {
+            driver_volume_type: 'local',
+            volume_id: volumeId,
+            attachment_id: made.id,
+            host: hostName,
+            data: {
+              size_bytes: 2 ** 30,
+              access_mode: 'rw',
+              encrypted: false,
+              multiattach: false,
+              discard: true,
+              luks_uuid: undefined,
+            },
+          },
+        )
+
+        await service.attachmentComplete(made.id)
+        const done = await service.attachmentGet(made.id)
+        assert.match(done.attachedAt ?? '', /^\d{4}-/)
+        assert.deepEqual({ ...done, attachedAt: null }, { ...updated, status: 'attached' })
+        const { status, attachStatus, attachments } = await service.get(volumeId)
+        assert.deepEqual([status, attachStatus], ['in-use', 'attached'])
+        assert.deepEqual(attachments, [{ attachmentId: made.id, serverId: INSTANCE, device: '/dev/vdc' }])
+
+        assert.equal(await service.attachmentDelete(made.id), 'made')
+        assert.deepEqual(await service.attachmentGetAll({ volumeId }), [])
+        assert.equal(await statusOf(service, volumeId), 'available')
+      }),
+    )
+
+    it(
+      'are idempotent: update, complete and delete again change nothing',
+      using(make, async fixture => {
+        const { service, hostName } = fixture
+        const { id: volumeId } = await blank(service)
+        const { id } = await service.attachmentCreate({ volumeId, instanceId: INSTANCE })
+        const first = await service.attachmentUpdate(id, connector(hostName), '/dev/vdb')
+        assert.deepEqual(await service.attachmentUpdate(id, connector(hostName), '/dev/vdb'), first)
+        await service.attachmentComplete(id)
+        await unchanged(service, volumeId, async () => {
+          await service.attachmentComplete(id)
+          const again = await service.attachmentUpdate(id, connector(hostName), '/dev/vdb')
+          assert.deepEqual(again.connectionInfo, first.connectionInfo)
+          assert.equal(again.status, 'attached')
+        })
+        assert.equal(await service.attachmentDelete(id), 'made')
+        assert.equal(await service.attachmentDelete(id), 'already')
+        assert.equal(await service.attachmentDelete(UNKNOWN), 'already')
+      }),
+    )
+
+    it(
+      'with a connector at once are as if updated',
+      using(make, async ({ service, hostName }) => {
+        const { id: volumeId } = await blank(service)
+        const request = { volumeId, instanceId: INSTANCE, connector: connector(hostName), mountpoint: '/dev/vdd' }
+        const made = await service.attachmentCreate(request)
+        assert.equal(made.status, 'attaching')
+        assert.equal(made.connectionInfo?.attachment_id, made.id)
+        assert.equal(await statusOf(service, volumeId), 'attaching')
+        await service.attachmentComplete(made.id)
+        assert.equal((await service.get(volumeId)).attachments[0]?.device, '/dev/vdd')
+      }),
+    )
+
+    it(
+      "take the connector's own mountpoint before the caller's",
+      using(make, async ({ service, hostName }) => {
+        const { id: volumeId } = await blank(service)
+        const { id } = await service.attachmentCreate({ volumeId, instanceId: INSTANCE })
+        await service.attachmentUpdate(id, { ...connector(hostName), mountpoint: '/dev/vdx' }, '/dev/vdb')
+        await service.attachmentComplete(id)
+        assert.equal((await service.get(volumeId)).attachments[0]?.device, '/dev/vdx')
+      }),
+    )
+
+    it(
+      'are refused while the volume is taken, and change nothing',
+      using(make, async fixture => {
+        const { service } = fixture
+        const { id } = await blank(service)
+        const other = () => service.attachmentCreate({ volumeId: id, instanceId: OTHER_INSTANCE })
+        await attachTo(fixture, id)
+        await unchanged(service, id, () => wrongState(other(), 'in-use', 'available'))
+        await unchanged(service, id, () => wrongState(service.reserveVolume(id), 'in-use', 'available'))
+        await service.beginDetaching(id)
+        await unchanged(service, id, () => wrongState(other(), 'detaching', 'available'))
+        await unchanged(service, id, () => wrongState(service.beginDetaching(id), 'detaching', 'in-use'))
+        const { id: legacy } = await blank(service)
+        await service.reserveVolume(legacy)
+        const taken = service.attachmentCreate({ volumeId: legacy, instanceId: INSTANCE })
+        await wrongState(taken, 'attaching', 'available')
+      }),
+    )
+
+    it(
+      'at once on one volume: exactly one wins',
+      using(make, async ({ service }) => {
+        const { id: volumeId } = await blank(service)
+        const tries = [INSTANCE, OTHER_INSTANCE].map(instanceId => service.attachmentCreate({ volumeId, instanceId }))
+        const outcomes = await Promise.allSettled([...tries, service.reserveVolume(volumeId)])
+        assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+        assert.equal((await service.attachmentGetAll({ volumeId })).length, 1)
+      }),
+    )
+
+    it(
+      'may be two for an instance that moves; of those one may be connected',
+      using(make, async fixture => {
+        const { service, hostName } = fixture
+        const { id: volumeId } = await blank(service)
+        const first = await attachTo(fixture, volumeId)
+        const second = await service.attachmentCreate({ volumeId, instanceId: INSTANCE })
+        assert.equal(second.status, 'reserved')
+        assert.equal(await statusOf(service, volumeId), 'in-use')
+        const early = service.attachmentUpdate(second.id, connector(hostName))
+        await refused(early, 'conflict', 'conflict', new RegExp(first))
+        await service.attachmentDelete(first)
+        assert.equal(await statusOf(service, volumeId), 'reserved')
+        await service.attachmentUpdate(second.id, connector(hostName))
+        await service.attachmentComplete(second.id)
+        assert.equal(await statusOf(service, volumeId), 'in-use')
+      }),
+    )
+
+    it(
+      'are refused in the wrong state, on the wrong host, with a wrong id',
+      using(make, async ({ service, hostName }) => {
+        const { id: volumeId } = await blank(service)
+        const { id } = await service.attachmentCreate({ volumeId, instanceId: INSTANCE })
+        await unchanged(service, volumeId, async () => {
+          const early = service.attachmentComplete(id)
+          await refused(early, 'wrong-state', 'invalid-attachment', /'reserved'.*'attaching'/)
+          await refused(service.attachmentUpdate(id, connector('elsewhere')), 'unsafe', 'wrong-host', /elsewhere/)
+          await refused(service.attachmentUpdate(id, connector('')), 'invalid-input', 'invalid-input')
+          const control = service.attachmentUpdate(id, connector(hostName), '/dev/v\ndb')
+          await refused(control, 'invalid-input', 'invalid-input')
+          await refused(service.attachmentGetAll({}), 'invalid-input', 'invalid-input')
+          const nobody = service.attachmentCreate({ volumeId, instanceId: 'me' })
+          await refused(nobody, 'invalid-input', 'invalid-id')
+        })
+        for (const unknown of [UNKNOWN, '', 'x y']) {
+          await refused(service.attachmentGet(unknown), 'not-found', 'attachment-not-found')
+          await refused(service.attachmentComplete(unknown), 'not-found', 'attachment-not-found')
+          const update = service.attachmentUpdate(unknown, connector(hostName))
+          await refused(update, 'not-found', 'attachment-not-found')
+        }
+        const lost = service.attachmentCreate({ volumeId: UNKNOWN, instanceId: INSTANCE })
+        await refused(lost, 'not-found', 'volume-not-found')
+      }),
+    )
+
+    it(
+      'are found by instance, by volume, by both',
+      using(make, async ({ service }) => {
+        const one = await blank(service)
+        const two = await blank(service)
+        const a = await service.attachmentCreate({ volumeId: one.id, instanceId: INSTANCE })
+        const b = await service.attachmentCreate({ volumeId: two.id, instanceId: INSTANCE })
+        const ids = async (filter: Parameters<typeof service.attachmentGetAll>[0]) =>
+          (await service.attachmentGetAll(filter)).map(({ id }) => id)
+        assert.deepEqual(await ids({ instanceId: INSTANCE }), [a.id, b.id])
+        assert.deepEqual(await ids({ volumeId: two.id }), [b.id])
+        assert.deepEqual(await ids({ volumeId: two.id, instanceId: OTHER_INSTANCE }), [])
+      }),
+    )
+
+    it(
+      'of a multiattach volume stand side by side, and each goes alone',
+      using(make, async fixture => {
+        const { service } = fixture
+        const { id } = await blank(service, { multiattach: true })
+        const first = await attachTo(fixture, id)
+        const second = await attachTo(fixture, id, OTHER_INSTANCE)
+        const { attachments } = await service.get(id)
+        assert.deepEqual(
+          attachments.map(({ serverId }) => serverId),
+          [INSTANCE, OTHER_INSTANCE],
+        )
+        await service.beginDetaching(id)
+        await service.attachmentDelete(first)
+        assert.equal(await statusOf(service, id), 'in-use')
+        await service.attachmentDelete(second)
+        assert.equal(await statusOf(service, id), 'available')
+      }),
+    )
+
+    it(
+      'give no connection info for storage that is absent or exchanged',
+      using(make, async fixture => {
+        const { service, hostName } = fixture
+        const { id: volumeId } = await blank(service)
+        const { id } = await service.attachmentCreate({ volumeId, instanceId: INSTANCE })
+        const update = () => service.attachmentUpdate(id, connector(hostName))
+        await fixture.hideStorage(volumeId)
+        await unchanged(service, volumeId, () =>
+          refused(update(), 'unavailable', 'storage-absent', new RegExp(volumeId)),
+        )
+        const atOnce = { volumeId, instanceId: INSTANCE, connector: connector(hostName) }
+        await unchanged(service, volumeId, () =>
+          refused(service.attachmentCreate(atOnce), 'unavailable', 'storage-absent'),
+        )
+        await fixture.showStorage(volumeId)
+        await update()
+        await fixture.exchangeStorage(volumeId)
+        await unchanged(service, volumeId, () => refused(update(), 'unsafe', 'wrong-device'))
+        await refused(service.initializeConnection(volumeId, connector(hostName)), 'unsafe', 'wrong-device')
+      }),
+    )
+  })
+
+  describe('detaching', () => {
+    it(
+      'begins from in-use only and rolls back',
+      using(make, async fixture => {
+        const { service } = fixture
+        const { id } = await blank(service)
+        await wrongState(service.beginDetaching(id), 'available', 'in-use')
+        await unchanged(service, id, () => service.rollDetaching(id))
+        await attachTo(fixture, id)
+        await unchanged(service, id, () => service.rollDetaching(id))
+        await service.beginDetaching(id)
+        assert.equal(await statusOf(service, id), 'detaching')
+        await service.rollDetaching(id)
+        assert.equal(await statusOf(service, id), 'in-use')
+        assert.equal((await service.get(id)).attachments.length, 1)
+      }),
+    )
+  })
+
+  describe('the flow of reserve, initialize and attach', () => {
+    it(
+      'walks through the states and back',
+      using(make, async ({ service, hostName }) => {
+        const { id } = await blank(service)
+        await unchanged(service, id, () =>
+          wrongState(service.initializeConnection(id, connector(hostName)).then(), 'available', 'attaching'),
+        )
+        const attach = () => service.attach(id, { instanceId: INSTANCE, mountpoint: '/dev/vdb', mode: 'ro' })
+        await unchanged(service, id, () => wrongState(attach(), 'available', 'attaching'))
+        await service.reserveVolume(id)
+        assert.equal(await statusOf(service, id), 'attaching')
+        const info = await service.initializeConnection(id, connector(hostName))
+        assert.deepEqual([info.attachment_id, info.volume_id, info.host], [undefined, id, hostName])
+        await attach()
+        const { status, attachments } = await service.get(id)
+        assert.equal(status, 'in-use')
+        assert.deepEqual(attachments, [
+          { attachmentId: attachments[0]?.attachmentId, serverId: INSTANCE, device: '/dev/vdb' },
+        ])
+        assert.equal((await service.attachmentGet(attachments[0]?.attachmentId ?? '')).attachMode, 'ro')
+        await service.beginDetaching(id)
+        await service.terminateConnection(id, connector(hostName))
+        await service.detach(id, { instanceId: INSTANCE })
+        assert.equal(await statusOf(service, id), 'available')
+        await unchanged(service, id, () => service.detach(id, {}))
+      }),
+    )
+
+    it(
+      'unreserves what is attaching, and nothing else',
+      using(make, async fixture => {
+        const { service, hostName } = fixture
+        const { id } = await blank(service)
+        await unchanged(service, id, () => service.unreserveVolume(id))
+        await service.reserveVolume(id)
+        await service.unreserveVolume(id)
+        assert.equal(await statusOf(service, id), 'available')
+        const attachment = await service.attachmentCreate({ volumeId: id, instanceId: INSTANCE })
+        await service.attachmentUpdate(attachment.id, connector(hostName))
+        await unchanged(service, id, () => service.unreserveVolume(id))
+        const { id: shared } = await blank(service, { multiattach: true })
+        await attachTo(fixture, shared)
+        await service.reserveVolume(shared)
+        await service.unreserveVolume(shared)
+        assert.equal(await statusOf(service, shared), 'in-use')
+      }),
+    )
+
+    it(
+      'does not let a second instance in between',
+      using(make, async ({ service, hostName }) => {
+        const { id } = await blank(service)
+        const own = await service.attachmentCreate({ volumeId: id, instanceId: INSTANCE })
+        await service.attachmentUpdate(own.id, connector(hostName))
+        const other = { instanceId: OTHER_INSTANCE, mountpoint: '/dev/vdb', mode: 'rw' } as const
+        await unchanged(service, id, () =>
+          refused(service.attach(id, other), 'conflict', 'conflict', new RegExp(own.id)),
+        )
+      }),
+    )
+
+    it(
+      'detaches the attachment that is meant, and refuses to guess',
+      using(make, async fixture => {
+        const { service } = fixture
+        const { id } = await blank(service, { multiattach: true })
+        await attachTo(fixture, id)
+        const second = await attachTo(fixture, id, OTHER_INSTANCE)
+        await unchanged(service, id, async () => {
+          await refused(service.detach(id, {}), 'wrong-state', 'invalid-volume', /2 attachments/)
+          await refused(service.detach(id, { attachmentId: UNKNOWN }), 'not-found', 'attachment-not-found')
+          await refused(service.detach(id, { instanceId: UNKNOWN }), 'wrong-state', 'invalid-volume', /not attached/)
+        })
+        await service.detach(id, { attachmentId: second })
+        assert.equal(await statusOf(service, id), 'in-use')
+        await service.detach(id, {})
+        assert.equal(await statusOf(service, id), 'available')
+      }),
+    )
+  })
+
+  describe('completion of a swap', () => {
+    it(
+      'moves the attachment to the new volume, once',
+      using(make, async fixture => {
+        const { service } = fixture
+        const old = await blank(service)
+        const next = await blank(service)
+        await attachTo(fixture, old.id)
+        await service.beginDetaching(old.id)
+        await service.reserveVolume(next.id)
+        for (let time = 1; time <= 2; time++) {
+          assert.equal(await service.migrateVolumeCompletion(old.id, next.id, false), next.id)
+          assert.deepEqual([await statusOf(service, old.id), await statusOf(service, next.id)], ['available', 'in-use'])
+          const { attachments } = await service.get(next.id)
+          assert.deepEqual(
+            attachments.map(({ serverId, device }) => [serverId, device]),
+            [[INSTANCE, '/dev/vdb']],
+          )
+        }
+      }),
+    )
+
+    it(
+      'keeps the old volume when the copy failed',
+      using(make, async fixture => {
+        const { service } = fixture
+        const old = await blank(service)
+        const next = await blank(service)
+        await attachTo(fixture, old.id)
+        await service.beginDetaching(old.id)
+        assert.equal(await service.migrateVolumeCompletion(old.id, next.id, true), old.id)
+        assert.deepEqual([await statusOf(service, old.id), await statusOf(service, next.id)], ['in-use', 'available'])
+        const idle = await blank(service)
+        await wrongState(service.migrateVolumeCompletion(idle.id, next.id, false), 'available', 'in-use')
+        await refused(service.migrateVolumeCompletion(old.id, old.id, false), 'invalid-input', 'invalid-input')
+      }),
+    )
+  })
+}

@@ -1,0 +1,16 @@
+import { describe } from 'node:test'
+import { attachmentConformance } from './conformance-attachments.ts'
+import { contentConformance } from './conformance-content.ts'
+import type { MakeVolumeService } from './conformance-fixture.ts'
+import { volumeConformance } from './conformance-volumes.ts'
+
+export type { MakeVolumeService, VolumeServiceFixture } from './conformance-fixture.ts'
+
+/** What every volume service that owns its states must do, whoever keeps the data. */
+export function volumeServiceConformance(name: string, make: MakeVolumeService): void {
+  describe(`${name}: volume service conformance`, () => {
+    volumeConformance(make)
+    attachmentConformance(make)
+    contentConformance(make)
+  })
+}

@@ -1,0 +1,4 @@
+import { volumeServiceConformance } from '../conformance.ts'
+import { localFixture } from './testing.ts'
+
+volumeServiceConformance('embedded pool', localFixture)
