@@ -85,13 +85,18 @@ describe('Libvirt', { timeout: 30_000 }, () => {
       await libvirt.open()
     })
 
-    it('has a deadline of its own', async () => {
-      server.handlers.authList = never
+    it('has a deadline of its own, for all its steps together', async () => {
+      const { promise, resolve } = Promise.withResolvers<{ types: number[] }>()
+      server.handlers.authList = () => promise
+      server.handlers.connectSupportsFeature = never
       const libvirt = client({ connectDeadlineMs: 500 })
-      const asked = server.next('authList')
+      const [first, second] = [server.next('authList'), server.next('connectSupportsFeature')]
       const opened = assert.rejects(libvirt.open(), { reason: 'timeout', sent: false })
-      await asked
-      await clock.advance(500)
+      await first
+      await clock.advance(300)
+      resolve({ types: [0] })
+      await second
+      await clock.advance(200)
       await opened
       await server.peer.closed
     })
@@ -529,6 +534,32 @@ describe('Libvirt', { timeout: 30_000 }, () => {
       server.peer.event('lifecycle', lifecycle)
       await libvirt.connect.getHostname()
       assert.deepEqual(heard, ['vm'])
+    })
+
+    it('reach the others when one listener throws, and the error is not hidden', async t => {
+      const surfaced: (() => void)[] = []
+      t.mock.method(globalThis, 'queueMicrotask', (work: () => void) => surfaced.push(work))
+      const libvirt = client()
+      const heard: string[] = []
+      await libvirt.subscribe('lifecycle', () => {
+        throw new Error('defect of the listener')
+      })
+      await libvirt.subscribe('lifecycle', ({ dom }) => heard.push(dom.name))
+      server.peer.event('lifecycle', lifecycle)
+      assert.equal(await libvirt.connect.getHostname(), 'fake')
+      assert.deepEqual(heard, ['vm'])
+      assert.equal(surfaced.length, 1)
+      assert.throws(() => surfaced[0]?.(), /defect of the listener/)
+    })
+
+    it('end with a subscription although the connection is lost meanwhile', async () => {
+      const libvirt = client()
+      const subscription = await libvirt.subscribe('lifecycle', () => {})
+      server.handlers.connectDomainEventCallbackDeregisterAny = (_args, call) => {
+        call.peer.socket.destroy()
+        return never()
+      }
+      await subscription.close()
     })
 
     it('end with a subscription although the connection is gone', async () => {

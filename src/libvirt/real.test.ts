@@ -148,6 +148,7 @@ describe('real libvirtd', { skip, timeout: 180_000 }, () => {
     await libvirt.domain.reset(dom)
     await reboots.next(message => message.dom.uuid === dom.uuid)
     await libvirt.domain.shutdownFlags(dom)
+    await libvirt.domain.reboot(dom)
 
     await libvirt.domain.destroyFlags(dom)
     assert.equal((await step(DomainEvent.STOPPED)).detail, DomainEventStopped.DESTROYED)
@@ -213,6 +214,18 @@ describe('real libvirtd', { skip, timeout: 180_000 }, () => {
     assert.ok((await libvirt.domain.getXMLDesc(dom)).includes(target))
     const wrong = libvirt.domain.blockJobAbort(dom, 'vda', DomainBlockJobAbort.PIVOT)
     await assert.rejects(wrong, error => isLibvirtCode(error, 'INVALID_ARG', 'OPERATION_INVALID'))
+  })
+
+  it('runs a transient domain, which is gone when it ends', async () => {
+    open()
+    const dom = await libvirt.domain.createXML(xml('transient'), DomainStart.PAUSED)
+    assert.ok(dom.id > 0)
+    assert.equal(await libvirt.domain.isPersistent(dom), false)
+    assert.equal(await libvirt.domain.isActive(dom), true)
+    const none = libvirt.domain.managedSaveRemove(dom)
+    await assert.rejects(none, error => isLibvirtCode(error, 'SYSTEM_ERROR', 'OPERATION_INVALID'))
+    await libvirt.domain.destroyFlags(dom)
+    await assert.rejects(libvirt.domain.isActive(dom), error => isLibvirtCode(error, 'NO_DOMAIN'))
   })
 
   it('keeps metadata', async () => {
