@@ -97,6 +97,11 @@ export async function attachLoop(
   }
 }
 
+/** Gives a loop device the size that its file has now. */
+export async function refreshLoop(host: Host, path: string, signal?: AbortSignal): Promise<void> {
+  await host.run({ tool: 'losetup', args: ['--set-capacity', path], deadlineMs: DEADLINE_MS, signal })
+}
+
 /**
  * Detaches a loop device and waits until it is gone: while somebody has it open the kernel says yes, but only marks it.
  * False if it is still there.

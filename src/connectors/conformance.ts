@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { ConnectionInfo } from '#src/core/connection-info.ts'
+import { HoldfastError } from '#src/core/error.ts'
+import type { Connector } from './connector.ts'
+
+export interface ConnectorFixture extends AsyncDisposable {
+  readonly connector: Connector
+  /** Storage of a new volume, its LUKS UUID its id if it is encrypted, and the connection info for this host. */
+  volume(options?: { encrypted?: boolean; readonly?: boolean }): Promise<ConnectionInfo>
+  /** Puts something else at the volume's path: of the same size, smaller, or with another volume's LUKS header. */
+  putForeign(info: ConnectionInfo, what: 'blank' | 'smaller' | 'luks'): Promise<void>
+  /** What lies at the two volumes' paths changes places. */
+  exchange(a: ConnectionInfo, b: ConnectionInfo): Promise<void>
+  /** The same content at the same path, as after a restore from a backup. */
+  restore(info: ConnectionInfo): Promise<void>
+  /** Takes the storage away. */
+  drop(info: ConnectionInfo): Promise<void>
+  /** Keeps a device open; the word names the holder in an error. */
+  hold(path: string): Promise<{ readonly holder: string; release(): Promise<void> }>
+  /** How many devices of this host lie over volumes of this fixture. */
+  devices(): Promise<number>
+  /** Another connector, as after the process died. */
+  restart(): Promise<Connector>
+}
+
+const BLOCK = { asBlock: true } as const
+const PLAIN = { asBlock: false } as const
+
+/** What every connector does; run by each implementation and by the simulated twin. */
+export function connectorConformance(name: string, make: () => Promise<ConnectorFixture>): void {
+  describe(`connector: ${name}`, () => {
+    let fixture: ConnectorFixture
+    let connector: Connector
+    beforeEach(async () => {
+      fixture = await make()
+      connector = fixture.connector
+    })
+    afterEach(async () => await fixture[Symbol.asyncDispose]())
+
+    const refused = async (work: Promise<unknown>, code: string, pattern = /./) =>
+      await assert.rejects(work, (error: unknown) => {
+        assert.ok(error instanceof HoldfastError, String(error))
+        assert.equal(error.code, code, error.message)
+        assert.match(error.message, pattern)
+        return true
+      })
+
+    /** Refused by all three, and nothing was done. */
+    const refusedByAll = async (info: ConnectionInfo, code: string, pattern?: RegExp) => {
+      await refused(connector.check(info), code, pattern)
+      await refused(connector.connect(info, PLAIN), code, pattern)
+      await refused(connector.connect(info, BLOCK), code, pattern)
+      assert.equal(await fixture.devices(), 0)
+    }
+
+    it('gives what is there, as it is', async () => {
+      for (const encrypted of [false, true]) {
+        const info = await fixture.volume({ encrypted })
+        const source = await connector.check(info)
+        assert.deepEqual(source, {
+          kind: 'file',
+          path: info.data.device_path,
+          sizeBytes: info.data.size_bytes,
+          identity: { inode: info.data.inode, luksUuid: encrypted ? info.volume_id : undefined },
+        })
+        assert.deepEqual(await connector.connect(info, PLAIN), { change: 'already', source })
+        assert.deepEqual(await connector.probe(info, PLAIN), source)
+        assert.equal(await connector.disconnect(info), 'already')
+      }
+      assert.equal(await fixture.devices(), 0)
+    })
+
+    it('gives a block device where one is wanted, the same one each time, and takes it away', async () => {
+      const info = await fixture.volume({ encrypted: true })
+      assert.equal(await connector.probe(info, BLOCK), undefined)
+      const { change, source } = await connector.connect(info, BLOCK)
+      assert.deepEqual([change, source.kind, source.sizeBytes], ['made', 'block', info.data.size_bytes])
+      assert.deepEqual(source.identity, { inode: info.data.inode, luksUuid: info.volume_id })
+      assert.deepEqual(await connector.connect(info, BLOCK), { change: 'already', source })
+      assert.deepEqual(await connector.probe(info, BLOCK), source)
+      assert.equal((await connector.check(info)).kind, 'file')
+      assert.equal(await fixture.devices(), 1)
+      assert.equal(await connector.disconnect(info), 'made')
+      assert.equal(await connector.disconnect(info), 'already')
+      assert.equal(await connector.probe(info, BLOCK), undefined)
+      assert.equal(await fixture.devices(), 0)
+    })
+
+    it('keeps two volumes apart', async () => {
+      const [a, b] = [await fixture.volume(), await fixture.volume({ readonly: true })]
+      const [first, second] = await Promise.all([connector.connect(a, BLOCK), connector.connect(b, BLOCK)])
+      assert.notEqual(first.source.path, second.source.path)
+      assert.equal(await connector.disconnect(a), 'made')
+      assert.deepEqual(await connector.probe(b, BLOCK), second.source)
+      assert.equal(await connector.disconnect(b), 'made')
+    })
+
+    it('finds and takes away what a process that died had made (I4)', async () => {
+      const info = await fixture.volume()
+      const { source } = await connector.connect(info, BLOCK)
+      const next = await fixture.restart()
+      assert.deepEqual(await next.connect(info, BLOCK), { change: 'already', source })
+      assert.equal(await next.disconnect(info), 'made')
+      assert.equal(await fixture.devices(), 0)
+    })
+
+    it('says when the storage is not there, and has nothing to take away', async () => {
+      const info = await fixture.volume()
+      await fixture.drop(info)
+      await refusedByAll(info, 'storage-absent', new RegExp(info.volume_id))
+      assert.equal(await connector.probe(info, PLAIN), undefined)
+      assert.equal(await connector.disconnect(info), 'already')
+    })
+
+    it('takes the device away although the storage below it is gone (I3)', async () => {
+      const info = await fixture.volume()
+      await connector.connect(info, BLOCK)
+      await fixture.drop(info)
+      assert.equal(await connector.probe(info, BLOCK), undefined)
+      assert.equal(await connector.disconnect(info), 'made')
+      assert.equal(await connector.disconnect(info), 'already')
+      assert.equal(await fixture.devices(), 0)
+    })
+
+    it('refuses what is not the volume (I2)', async () => {
+      for (const what of ['blank', 'smaller', 'luks'] as const) {
+        for (const encrypted of [false, true]) {
+          const info = await fixture.volume({ encrypted })
+          await fixture.putForeign(info, what)
+          await refusedByAll(info, 'wrong-device', new RegExp(`is not volume ${info.volume_id}`))
+          await refused(connector.probe(info, PLAIN), 'wrong-device')
+          assert.equal(await connector.disconnect(info), 'already')
+        }
+      }
+    })
+
+    it('refuses two volumes that were exchanged, says which is where, and leaves the device of the other (I2)', async () => {
+      for (const encrypted of [false, true]) {
+        const [a, b] = [await fixture.volume({ encrypted }), await fixture.volume({ encrypted })]
+        const { source } = await connector.connect(b, BLOCK)
+        await fixture.exchange(a, b)
+        const where = new RegExp(`the volume's own file is at ${b.data.device_path}`)
+        await refused(connector.check(a), 'wrong-device', where)
+        await refused(connector.connect(a, BLOCK), 'wrong-device', where)
+        if (encrypted) await refused(connector.check(a), 'wrong-device', new RegExp(`header of volume ${b.volume_id}`))
+        assert.equal(await connector.disconnect(a), 'already')
+        assert.equal(await fixture.devices(), 1)
+        await fixture.exchange(a, b)
+        assert.deepEqual(await connector.probe(b, BLOCK), source)
+        assert.equal(await connector.disconnect(b), 'made')
+      }
+    })
+
+    it('takes an encrypted volume that was restored from a backup, and no other', async () => {
+      const [encrypted, plain] = [await fixture.volume({ encrypted: true }), await fixture.volume()]
+      await fixture.restore(encrypted)
+      await fixture.restore(plain)
+      assert.equal((await connector.check(encrypted)).identity.luksUuid, encrypted.volume_id)
+      assert.equal((await connector.connect(encrypted, BLOCK)).change, 'made')
+      assert.equal(await connector.disconnect(encrypted), 'made')
+      await refusedByAll(plain, 'wrong-device', /another file/)
+    })
+
+    it('refuses connection info of another host', async () => {
+      const info = { ...(await fixture.volume()), host: 'elsewhere' }
+      await refusedByAll(info, 'wrong-host', /elsewhere/)
+      await refused(connector.disconnect(info), 'wrong-host')
+    })
+
+    it('names who keeps a device busy, and takes it away when they are gone', async () => {
+      const info = await fixture.volume()
+      const { source } = await connector.connect(info, BLOCK)
+      const { holder, release } = await fixture.hold(source.path)
+      await refused(connector.disconnect(info), 'busy', new RegExp(`${source.path}.*${holder}`))
+      await release()
+      await connector.disconnect(info)
+      assert.equal(await fixture.devices(), 0)
+    })
+
+    it('does nothing for a caller who has given up', async () => {
+      const reason = new Error('enough')
+      const info = await fixture.volume()
+      await assert.rejects(connector.connect(info, BLOCK, AbortSignal.abort(reason)), error => error === reason)
+      assert.equal(await fixture.devices(), 0)
+    })
+  })
+}

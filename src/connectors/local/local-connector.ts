@@ -1,0 +1,157 @@
+import type { Change } from '#src/core/change.ts'
+import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
+import type { DiskSource } from '#src/core/disk.ts'
+import { HoldfastError } from '#src/core/error.ts'
+import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
+import type { Host } from '#src/host/host.ts'
+import { attachLoop, detachLoop, type LoopFacts, listLoops, loopsOver, refreshLoop } from '#src/host/loop.ts'
+import type { Connected, Connector } from '../connector.ts'
+import { type Identified, identify, identifyOrNothing } from './identify.ts'
+import { checkPoolPath } from './pool-path.ts'
+
+export interface LocalConnectorOptions {
+  /** Absolute; the only folder that volumes may lie in. */
+  readonly pool: string
+}
+
+/**
+ * Volumes of the embedded pool. A pool file is a disk source as it is; where a block device is wanted it gets a loop
+ * device, which is found again by the inode below it, so that nothing needs to be remembered.
+ */
+export class LocalConnector implements Connector {
+  readonly protocol = 'local'
+  readonly #host: Host
+  readonly #pool: string
+
+  constructor(host: Host, options: LocalConnectorOptions) {
+    this.#host = host
+    this.#pool = options.pool
+  }
+
+  async check(info: LocalConnectionInfo, signal?: AbortSignal): Promise<DiskSource> {
+    signal?.throwIfAborted()
+    await this.#checkInfo(info)
+    return source(info, await identify(this.#host, info))
+  }
+
+  async connect(info: LocalConnectionInfo, options: { asBlock: boolean }, signal?: AbortSignal): Promise<Connected> {
+    signal?.throwIfAborted()
+    await this.#checkInfo(info)
+    const found = await identify(this.#host, info)
+    if (!options.asBlock || found.facts.kind === 'block') return { change: 'already', source: source(info, found) }
+    const standing = await this.#findLoop(info, found, signal)
+    if (standing) {
+      const change = await this.#refresh(standing, found, signal)
+      return { change, source: source(info, found, standing.path) }
+    }
+    return { change: 'made', source: source(info, found, await this.#attach(info, found, signal)) }
+  }
+
+  async disconnect(info: LocalConnectionInfo, signal?: AbortSignal): Promise<Change> {
+    signal?.throwIfAborted()
+    await this.#checkInfo(info)
+    const facts = await identifyOrNothing(this.#host, info)
+    const loops = loopsOver(await listLoops(this.#host, signal), await this.#kernelPath(info), facts)
+    for (const loop of loops) await this.#detach(info, loop, signal)
+    return loops.length > 0 ? 'made' : 'already'
+  }
+
+  async probe(
+    info: LocalConnectionInfo,
+    options: { asBlock: boolean },
+    signal?: AbortSignal,
+  ): Promise<DiskSource | undefined> {
+    signal?.throwIfAborted()
+    await this.#checkInfo(info)
+    if (!(await this.#host.files.stat(info.data.device_path))) return undefined
+    const found = await identify(this.#host, info)
+    if (!options.asBlock || found.facts.kind === 'block') return source(info, found)
+    const loop = await this.#findLoop(info, found, signal)
+    return loop && (await this.#hasSize(loop, found)) ? source(info, found, loop.path) : undefined
+  }
+
+  async #checkInfo(info: LocalConnectionInfo): Promise<void> {
+    if (info.host !== this.#host.name) {
+      throw new HoldfastError(
+        'unsafe',
+        'wrong-host',
+        `connection info of volume ${info.volume_id} was made for host '${info.host}', this is '${this.#host.name}'`,
+        { details: { volume: info.volume_id, layer: 'connection', left: 'nothing was touched' } },
+      )
+    }
+    await checkPoolPath(this.#host, this.#pool, info.data.device_path)
+  }
+
+  /** The path as the kernel keeps it for a loop device, links followed; also of a file that is gone. */
+  async #kernelPath(info: LocalConnectionInfo): Promise<string> {
+    const pool = (await this.#host.files.realPath(this.#pool)) ?? this.#pool
+    return pool + info.data.device_path.slice(this.#pool.length)
+  }
+
+  /** A loop device over this very file that serves: all of it, and writable if it should be. */
+  async #findLoop(info: LocalConnectionInfo, found: Identified, signal?: AbortSignal): Promise<LoopFacts | undefined> {
+    const readonly = info.data.access_mode === 'ro'
+    const loops = loopsOver(await listLoops(this.#host, signal), info.data.device_path, found.facts)
+    return loops.find(loop => loop.whole && loop.readonly === readonly && isOver(loop, found))
+  }
+
+  async #attach(info: LocalConnectionInfo, found: Identified, signal?: AbortSignal): Promise<string> {
+    const path = await attachLoop(this.#host, info.data.device_path, {
+      readonly: info.data.access_mode === 'ro',
+      signal,
+    })
+    const loop = (await listLoops(this.#host, signal)).find(other => other.path === path)
+    if (loop && isOver(loop, found)) return path
+    if (loop) await detachLoop(this.#host, loop, signal)
+    throw new HoldfastError(
+      'unsafe',
+      'wrong-device',
+      `${info.data.device_path} was replaced while volume ${info.volume_id} was being connected`,
+      { details: { volume: info.volume_id, layer: 'connection' } },
+    )
+  }
+
+  /** A loop device keeps the size that its file had; the file may have grown since. */
+  async #refresh(loop: LoopFacts, found: Identified, signal?: AbortSignal): Promise<Change> {
+    if (await this.#hasSize(loop, found)) return 'already'
+    await refreshLoop(this.#host, loop.path, signal)
+    return 'made'
+  }
+
+  async #hasSize(loop: LoopFacts, found: Identified): Promise<boolean> {
+    return (await this.#host.files.stat(loop.path))?.size === found.facts.size
+  }
+
+  async #detach(info: LocalConnectionInfo, loop: LoopFacts, signal?: AbortSignal): Promise<void> {
+    const device = (await this.#host.files.stat(loop.path))?.device
+    const over = device === undefined ? [] : await devicesOver(this.#host, device)
+    if (over.length > 0) throw busy(info, loop, over)
+    if (await detachLoop(this.#host, loop, signal)) return
+    throw busy(info, loop, await holdersOf(this.#host, loop.path))
+  }
+}
+
+const isOver = (loop: LoopFacts, { facts }: Identified): boolean =>
+  loop.backingInode === Number(facts.inode.split(':')[0]) && loop.backingDevice === facts.device
+
+const source = (info: LocalConnectionInfo, { facts, luksUuid }: Identified, block?: string): DiskSource => ({
+  kind: block === undefined && facts.kind === 'file' ? 'file' : 'block',
+  path: block ?? info.data.device_path,
+  sizeBytes: facts.size,
+  identity: { inode: facts.inode, luksUuid },
+})
+
+const busy = (info: LocalConnectionInfo, loop: LoopFacts, holders: readonly string[]) =>
+  new HoldfastError(
+    'busy',
+    'busy',
+    `${loop.path} of volume ${info.volume_id} cannot be detached: ${describeHolders(holders)}`,
+    {
+      details: {
+        volume: info.volume_id,
+        layer: 'connection',
+        left: `${loop.path} over ${loop.backingPath}`,
+        hint: 'end what holds it, then try again',
+      },
+    },
+  )

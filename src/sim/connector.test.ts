@@ -1,0 +1,69 @@
+import { connectorConformance } from '#src/connectors/conformance.ts'
+import type { ConnectionInfo } from '#src/core/connection-info.ts'
+import { SimConnector } from './connector.ts'
+import { type SimLuks, World } from './world.ts'
+
+const SIZE = 2 ** 23
+
+const luks = (uuid: string): SimLuks => ({ version: 1, uuid, passphraseHash: 'x', payloadOffsetBytes: 2 ** 21 })
+
+connectorConformance('simulated', async () => {
+  const world = new World()
+  const file = (path: string) => {
+    const found = world.files.get(path)
+    if (!found) throw new Error(`nothing at ${path}`)
+    return found
+  }
+  return {
+    connector: new SimConnector(world),
+    async volume({ encrypted = false, readonly = false } = {}): Promise<ConnectionInfo> {
+      const id = world.random.uuid()
+      const path = `/pool/volume-${id}`
+      const { inode } = world.addFile(path, { sizeBytes: SIZE, content: id, luks: encrypted ? luks(id) : undefined })
+      return {
+        driver_volume_type: 'local',
+        volume_id: id,
+        host: world.hostName,
+        data: {
+          device_path: path,
+          size_bytes: SIZE,
+          access_mode: readonly ? 'ro' : 'rw',
+          encrypted,
+          multiattach: false,
+          discard: false,
+          inode,
+          luks_uuid: encrypted ? id : undefined,
+        },
+      }
+    },
+    async putForeign(info, what) {
+      world.addFile(info.data.device_path, {
+        sizeBytes: what === 'smaller' ? SIZE / 2 : SIZE,
+        content: 'foreign',
+        luks: what === 'luks' ? luks(world.random.uuid()) : undefined,
+      })
+    },
+    async exchange(a, b) {
+      const [first, second] = [file(a.data.device_path), file(b.data.device_path)]
+      world.files.set(a.data.device_path, second)
+      world.files.set(b.data.device_path, first)
+    },
+    async restore(info) {
+      const { sizeBytes, content, luks } = file(info.data.device_path)
+      world.addFile(info.data.device_path, { sizeBytes, content, luks })
+    },
+    drop: async info => {
+      world.files.delete(info.data.device_path)
+    },
+    async hold(path) {
+      world.hold(path, 'process 1')
+      return { holder: 'process 1', release: async () => world.release(path, 'process 1') }
+    },
+    devices: async () => world.loops.size,
+    async restart() {
+      await world.restart()
+      return new SimConnector(world)
+    },
+    [Symbol.asyncDispose]: async () => {},
+  }
+})
