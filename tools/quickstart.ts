@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HoldfastConfig } from '#src/config/holdfast-config.ts'
 import { loadConfig } from '#src/config/load-config.ts'
-import { isHoldfastError } from '#src/core/error.ts'
+import { type ErrorDetails, isHoldfastError } from '#src/core/error.ts'
 import type { Holdfast } from '#src/holdfast.ts'
 import { tryKvm } from '#src/host/kvm.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
@@ -108,7 +108,7 @@ Its state lies in ${config.stateDirectory}. To remove everything again:
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  const { details } = isHoldfastError(error) ? error : { details: {} }
+  const details: ErrorDetails = isHoldfastError(error) ? error.details : {}
   process.stderr.write(`quickstart: ${error instanceof Error ? error.message : String(error)}\n`)
   if (details.left) process.stderr.write(`left: ${details.left}\n`)
   if (details.hint) process.stderr.write(`hint: ${details.hint}\n`)

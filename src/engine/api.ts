@@ -100,7 +100,7 @@ export interface Instances {
   /** What a call would do, without doing it. */
   plan(request: PlanRequest): Promise<PlanView>
   /** Where the guest's console output is kept. */
-  consoleLog(id: string): string
+  consoleLog(id: string): Promise<string>
 }
 
 export type PlanRequest =

@@ -160,7 +160,7 @@ export class InstancesEngine implements Instances {
     })
   }
 
-  consoleLog(id: string): string {
+  async consoleLog(id: string): Promise<string> {
     return consoleLogOf(this.#parts.settings.instancesDirectory, id)
   }
 

@@ -2,8 +2,10 @@
 
 export const PORTS: readonly string[] = ['volumes', 'keys', 'connectors', 'encryptors', 'hypervisor', 'nics', 'store']
 
-/** Files that know every implementation; nothing else does. */
-export const COMPOSITION_ROOT: readonly string[] = ['src/index.ts', 'src/composition.ts']
+/** The only file and the only room that know every implementation. */
+const LIBRARY = 'src/index.ts'
+const COMPOSITION_ROOM = 'composition'
+const isCompositionRoot = (place: Place): boolean => place.path === LIBRARY || place.room === COMPOSITION_ROOM
 
 /** Directly in `src`, but no more than a type of the library's face. */
 const FACE = 'src/holdfast.ts'
@@ -63,7 +65,7 @@ export function refusal(from: Place, to: Place, typeOnly: boolean): string | und
   if (isTestFile(to.path)) return 'only tests may import a test file'
   if (from.room === undefined) return fromOutside(to)
   if (to.room === undefined) return to.path === 'package.json' ? undefined : 'nothing in src may import from outside it'
-  if (COMPOSITION_ROOT.includes(from.path)) {
+  if (isCompositionRoot(from)) {
     return to.room === 'cli' ? 'the library does not know its command line' : undefined
   }
   if (from.path === FACE) return typeOnly ? undefined : 'the face has types only'

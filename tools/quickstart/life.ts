@@ -46,7 +46,7 @@ export async function live(holdfast: Holdfast, stage: Stage, request: LifeReques
   const instanceId = await stage.act('create and start an instance with it', () =>
     createInstance(holdfast, stage, request, volume.id),
   )
-  const console = holdfast.instances.consoleLog(instanceId)
+  const console = await holdfast.instances.consoleLog(instanceId)
   const boot = () => AbortSignal.timeout(request.bootMs)
   await stage.act('the guest writes a marker to the volume', () =>
     waitForConsoleLine(console, 0, new RegExp(`holdfast-guest: wrote marker ${marker} `), boot()),

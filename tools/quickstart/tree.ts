@@ -35,7 +35,7 @@ export class Tree implements Stage {
   }
 
   readonly observer = ({ title, outcome }: StepProgress): void => {
-    if (outcome.state === 'started' || outcome.state === 'undo-started') return
+    if (!('ms' in outcome)) return
     const failed = outcome.state === 'failed' || outcome.state === 'undo-failed'
     const mark = failed ? this.#red('✘') : outcome.state === 'undone' ? '↺' : '✔'
     const note = 'change' in outcome && outcome.change === 'already' ? ' (already so)' : ''

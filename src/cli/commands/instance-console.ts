@@ -19,7 +19,7 @@ export const command = defineCommand({
     const filter = new ConsoleFilter()
     const { stdout } = context.io
     const emit = (bytes: Uint8Array) => stdout.write(context.io.isTty.stdout ? filter.push(bytes) : bytes)
-    const log = new ConsoleLog(holdfast.instances.consoleLog(record.id), emit)
+    const log = new ConsoleLog(await holdfast.instances.consoleLog(record.id), emit)
     const closed = context.io.stdoutClosed
     const until = closed === undefined ? context.signal : AbortSignal.any([context.signal, closed])
     if (options.follow) await log.follow(until)

@@ -238,7 +238,7 @@ function fakeInstances(state: FakeState): Partial<Holdfast['instances']> {
       ],
       problems: state.problems,
     }),
-    consoleLog: () => state.consoleLog,
+    consoleLog: async () => state.consoleLog,
   }
 }
 

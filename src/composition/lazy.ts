@@ -25,3 +25,12 @@ export function lazily<T extends object>(make: () => Promise<T>): Pick<T, Asynch
   )
   return stands as Pick<T, Asynchronous<T>>
 }
+
+/** A function that does its work at the first call, and gives the same result ever after. */
+export function once<A extends unknown[], T>(work: (...args: A) => T): (...args: A) => T {
+  let result: { readonly value: T } | undefined
+  return (...args) => {
+    result ??= { value: work(...args) }
+    return result.value
+  }
+}

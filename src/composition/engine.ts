@@ -1,0 +1,87 @@
+import { join } from 'node:path'
+import type { HoldfastConfig } from '#src/config/holdfast-config.ts'
+import { LocalConnector } from '#src/connectors/local/local-connector.ts'
+import { KeyedLock } from '#src/core/concurrency.ts'
+import { LuksEncryptor } from '#src/encryptors/luks/luks-encryptor.ts'
+import { LibvirtSecrets } from '#src/encryptors/native/libvirt-secrets.ts'
+import { NativeEncryptor } from '#src/encryptors/native/native-encryptor.ts'
+import { NoopEncryptor } from '#src/encryptors/noop/noop-encryptor.ts'
+import type { Instances, Operations } from '#src/engine/api.ts'
+import { InstancesEngine } from '#src/engine/instances.ts'
+import { OperationsEngine } from '#src/engine/operations.ts'
+import type { Parts } from '#src/engine/parts.ts'
+import { dmCryptAbility } from '#src/host/abilities.ts'
+import { readBootId } from '#src/host/boot-id.ts'
+import type { Host } from '#src/host/host.ts'
+import type { Hypervisor } from '#src/hypervisor/hypervisor.ts'
+import { LibvirtHypervisor } from '#src/hypervisor/libvirt/libvirt-hypervisor.ts'
+import type { KeyManager } from '#src/keys/key-manager.ts'
+import { Libvirt } from '#src/libvirt/index.ts'
+import { BridgeNic } from '#src/nics/bridge/bridge-nic.ts'
+import type { Store } from '#src/store/store.ts'
+import type { VolumeService } from '#src/volumes/volume-service.ts'
+import { findDomainType } from './domain-type.ts'
+import { lazily, once } from './lazy.ts'
+
+export interface EngineNeeds {
+  readonly host: Host
+  readonly config: HoldfastConfig
+  readonly store: Store
+  readonly volumes: VolumeService
+  readonly keys: KeyManager
+  /** Called when the state is closed. */
+  readonly onClose: (closer: () => Promise<void>) => void
+}
+
+export interface OpenedEngine {
+  readonly instances: Instances
+  readonly operations: Operations
+}
+
+/** The engine over the real parts of this host. */
+export async function openEngine(needs: EngineNeeds): Promise<OpenedEngine> {
+  const parts = await realParts(needs)
+  const locks = new KeyedLock()
+  const operations = new OperationsEngine(parts, locks)
+  return { operations, instances: new InstancesEngine(parts, operations, locks) }
+}
+
+async function realParts({ host, config, store, volumes, keys, onClose }: EngineNeeds): Promise<Parts> {
+  const libvirt = new Libvirt({ socketPath: config.libvirtSocket, deadlineMs: config.deadlines.commands * 1000 })
+  onClose(() => libvirt.close())
+  const hypervisor = lazily<Hypervisor>(
+    async () => new LibvirtHypervisor({ host, libvirt, domainType: await findDomainType(host, config) }),
+  )
+  return {
+    clock: host.clock,
+    random: host.random,
+    store,
+    volumes,
+    keys,
+    connectors: new Map([['local', new LocalConnector(host, { pool: join(config.stateDirectory, 'volumes/pool') })]]),
+    encryptors: {
+      'dm-crypt': new LuksEncryptor(host),
+      native: new NativeEncryptor(host, new LibvirtSecrets(libvirt)),
+      none: new NoopEncryptor(),
+    },
+    hypervisor,
+    nic: new BridgeNic(host),
+    mechanisms: once(async () => ({ dmCrypt: (await dmCryptAbility(host)).available, native: true })),
+    settings: {
+      hostName: config.hostName,
+      availabilityZone: config.availabilityZone,
+      crossZoneAttach: config.crossZoneAttach,
+      preferredMechanism: config.encryption.prefer,
+      volumeBound: config.bounds.volumes,
+      deadlines: {
+        shutdown: config.deadlines.shutdown * 1000,
+        softReboot: config.deadlines.softReboot * 1000,
+        boot: config.deadlines.boot * 1000,
+        detach: config.deadlines.detach * 1000,
+        step: config.deadlines.commands * 1000,
+      },
+      instancesDirectory: join(config.stateDirectory, 'instances'),
+      bootId: await readBootId(host),
+    },
+  }
+}
