@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { HoldfastError } from '#src/core/error.ts'
 import type { Host } from './host.ts'
@@ -44,6 +45,8 @@ export async function lockState(host: Host, directory: string, command: string):
 function openLock(directory: string): DatabaseSync {
   const path = `${directory}/lock.db`
   try {
+    // Whoever could read it could hold a shared lock on it, and keep us out.
+    closeSync(openSync(path, 'a', 0o600))
     return new DatabaseSync(path, { timeout: 0 })
   } catch (cause) {
     const message = `could not open ${path}: ${cause instanceof Error ? cause.message : cause}`
