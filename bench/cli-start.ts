@@ -15,7 +15,7 @@ export const cliStart: Bench = {
     if (!existsSync(PROGRAM)) throw new CannotMeasure(`there is no ${PROGRAM}`)
     return await inScratch(async directory => {
       const env = { HOLDFAST_STATE: join(directory, 'state'), XDG_CACHE_HOME: join(directory, 'cache') }
-      runToEnd({ argv: [process.execPath, PROGRAM, 'volume', 'create', '--name', 'one', '--size', '1'], env })
+      runToEnd({ argv: [process.execPath, PROGRAM, 'volume', 'create', '--size', '1', 'one'], env })
       return await measure({ argv: [process.execPath, PROGRAM, 'volume', 'list'], env })
     })
   },

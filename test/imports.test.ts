@@ -38,7 +38,8 @@ describe('checkSources', () => {
     'src/engine/parts.ts':
       "import type { Store } from '#src/store/store.ts'\nimport type { Host } from '#src/host/host.ts'",
     'src/sim/store.ts': "import type { Store } from '#src/store/store.ts'",
-    'src/index.ts': "import { openSqliteStore } from '#src/store/sqlite/open.ts'",
+    'src/index.ts': "export { open } from './composition/open.ts'",
+    'src/composition/open.ts': "import { openSqliteStore } from '#src/store/sqlite/open.ts'",
     'src/cli/view.ts': "import type { StepProgress } from '#src/engine/api.ts'\nimport { open } from '#src/index.ts'",
     'src/store/sqlite/open.test.ts': "import { storeConformance } from '../conformance.ts'\nimport '#src/sim/store.ts'",
     'src/store/conformance.ts': "import { plan } from '#src/engine/plan.ts'",

@@ -53,11 +53,13 @@ export function placeOf(path: string): Place {
 }
 
 /**
- * Tests, conformance suites (`conformance.ts`, `conformance-*.ts`) and what they share (`test-*.ts`, `*-fixture.ts`,
- * folders named `testing`) may import anything; no other file may import them.
+ * Tests, conformance suites (`conformance.ts`, `conformance-*.ts`) and what they share (`testing.ts`, `test-*.ts`,
+ * `*-fixture.ts`, folders named `testing`) may import anything; no other file may import them.
  */
 export const isTestFile = (path: string): boolean =>
-  /\.test\.ts$|(^|\/)(conformance(-[a-z0-9-]+)?|test-[a-z0-9-]+|[a-z0-9-]*fixtures?)\.ts$|\/testing\//.test(path)
+  /\.test\.ts$|(^|\/)(conformance(-[a-z0-9-]+)?|testing|test-[a-z0-9-]+|[a-z0-9-]*fixtures?)\.ts$|\/testing\//.test(
+    path,
+  )
 
 /** Why this import may not be, or undefined. */
 export function refusal(from: Place, to: Place, typeOnly: boolean): string | undefined {
