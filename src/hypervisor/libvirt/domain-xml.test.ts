@@ -5,7 +5,7 @@ import { code } from '#src/hypervisor/conformance.ts'
 import type { DomainDisk, DomainSpec } from '#src/hypervisor/hypervisor.ts'
 import { readDomain } from './domain-facts.ts'
 import { diskXml, domainXml, foundDiskXml } from './domain-xml.ts'
-import { attribute, child, children, readXml, textOf } from './xml.ts'
+import { attribute, child, children, readXml, textOf, writeXml } from './xml.ts'
 
 const ID = '11111111-2222-4333-8444-555555555555'
 const VOLUME = 'aaaaaaaa-2222-4333-8444-555555555555'
@@ -119,6 +119,10 @@ describe('domain XML', () => {
     )
   })
 
+  it('writes every attribute with its value', () => {
+    assert.equal(writeXml('a', { '@b': 'true', '@c': '', d: {} }), '<a b="true" c=""><d/></a>')
+  })
+
   it('refuses values that have no place in a domain', () => {
     const refused: readonly Partial<DomainSpec>[] = [
       { name: '../x' },
@@ -225,6 +229,8 @@ describe('facts of a domain', () => {
       xml('<description>\u0001</description>'),
       xml('<__proto__/>'),
       xml('<a b="1" b="2"/>'),
+      `<!DOCTYPE domain>${xml('')}`,
+      `<!DOCTYPE d [<!ENTITY e "x">]>${xml('<description>&e;</description>')}`,
       `<!DOCTYPE d [<!ENTITY e SYSTEM "file:///etc/passwd">]>${xml('<description>&e;</description>')}`,
       xml('<a>'.repeat(200) + '</a>'.repeat(200)),
     ]

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { systemClock } from '#src/core/clock.ts'
+import { type Clock, systemClock } from '#src/core/clock.ts'
 import { isHoldfastError } from '#src/core/error.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
 import { code, LONG, SHORT } from '#src/hypervisor/conformance.ts'
 import { DomainPausedReason, DomainUndefine, Libvirt, DomainState as State } from '#src/libvirt/index.ts'
 import { ALIAS, Failure, FakeDomain, ID, VOLUME } from './fake-domain.ts'
 import { LibvirtHypervisor } from './libvirt-hypervisor.ts'
+import { LOOK_MS } from './watch.ts'
+
+/** Time as it is, save that looks without an event never come: what is waited for must be told. */
+const clock: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(ms === LOOK_MS ? 2 ** 30 : ms, signal),
+}
+const host = { ...createNodeHost({ name: 'test' }), clock }
 
 let fake: FakeDomain
 let libvirt: Libvirt
@@ -15,7 +23,7 @@ let hypervisor: LibvirtHypervisor
 beforeEach(async () => {
   fake = await FakeDomain.start()
   libvirt = new Libvirt({ socketPath: fake.server.socketPath, clock: systemClock })
-  hypervisor = new LibvirtHypervisor({ host: createNodeHost({ name: 'test' }), libvirt, domainType: 'qemu' })
+  hypervisor = new LibvirtHypervisor({ host, libvirt, domainType: 'qemu' })
 })
 afterEach(async () => {
   await libvirt.close()
@@ -28,6 +36,11 @@ function onUnplug(live: () => void): void {
     if (flags === 1) live()
     else fake.persistentDisk = false
   }
+}
+
+/** Until all that the client asked so far is answered. */
+async function quiet(): Promise<void> {
+  for (let rounds = 0; rounds < 5; rounds++) await libvirt.connect.getHostname()
 }
 
 const unplugs = () =>
@@ -43,6 +56,11 @@ describe('withdrawing a disk from a guest', () => {
     const registered = order.lastIndexOf('connectDomainEventCallbackRegisterAny')
     assert.ok(registered >= 0 && registered < order.indexOf('domainDetachDeviceAlias'))
     assert.equal(order.filter(name => name === 'connectDomainEventCallbackRegisterAny').length, 4)
+    for (let looks = 0; looks < 3; looks++) {
+      const looked = fake.server.next('domainLookupByUUID')
+      fake.tell('reboot')
+      await looked
+    }
 
     fake.liveDisk = false
     fake.tell('deviceRemoved')
@@ -65,7 +83,10 @@ describe('withdrawing a disk from a guest', () => {
 
   it('ends at once when the guest refuses, with nothing changed', async () => {
     onUnplug(() => fake.tell('deviceRemovalFailed'))
-    await assert.rejects(hypervisor.withdraw(ID, VOLUME, LONG), code('device-detach-failed'))
+    await assert.rejects(hypervisor.withdraw(ID, VOLUME, LONG), error => {
+      assert.match(String(error), /does not let go of volume .* and says so/)
+      return code('device-detach-failed')(error)
+    })
     assert.equal(unplugs().length, 1)
     assert.equal(fake.persistentDisk, true)
   })
@@ -105,6 +126,8 @@ describe('withdrawing a disk from a guest', () => {
     const asked = fake.server.next('domainDetachDeviceAlias')
     const waiting = hypervisor.withdraw(ID, VOLUME, LONG)
     await asked
+    await fake.server.next('domainLookupByUUID')
+    await quiet()
     fake.liveDisk = false
     fake.server.peer.socket.destroy()
     assert.equal(await waiting, 'made')

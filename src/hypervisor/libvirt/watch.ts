@@ -9,7 +9,7 @@ import { hypervisorError } from './errors.ts'
 /** Between attempts to reach a libvirt that went away in mid-wait. */
 const RECONNECT_MS = 250
 /** A look without an event now and then: a lost event delays, it never hangs. */
-const LOOK_MS = 2000
+export const LOOK_MS = 2000
 
 /**
  * A wait for something to become true of one domain: events say when to look, looking decides. It begins to listen before
