@@ -6,6 +6,8 @@ import type { PoolFile } from './records.ts'
 
 const MODE = 0o600
 
+type Checked = PoolFile & { readonly id: string; readonly size: number }
+
 /** The files of the pool: one sparse raw file for each volume and snapshot, readable by its owner alone. */
 export class Pool {
   readonly directory: string
@@ -59,18 +61,19 @@ export class Pool {
   }
 
   /**
-   * The volume's file is there and is the one that was made for it (I2).
+   * The volume's file is there and is the one that was made for it (I2). An encrypted one may be another file with the
+   * volume's own header: it was restored from a backup.
    * @throws HoldfastError `storage-absent`, `wrong-device`
    */
-  async checkVolume(row: PoolFile & { readonly id: string; readonly size: number }): Promise<FileFacts> {
+  async checkVolume(row: Checked): Promise<FileFacts> {
     return await this.#check(`volume ${row.id}`, this.volumePath(row.id), row, row.id)
   }
 
-  async checkSnapshot(row: PoolFile & { readonly id: string; readonly size: number }): Promise<FileFacts> {
+  async checkSnapshot(row: Checked): Promise<FileFacts> {
     return await this.#check(`snapshot ${row.id}`, this.snapshotPath(row.id), row)
   }
 
-  async #check(what: string, path: string, row: PoolFile & { readonly size: number }, volume?: string) {
+  async #check(what: string, path: string, row: Checked, volume?: string) {
     const facts = await this.facts(path)
     const details = { volume, layer: 'attachment' } as const
     if (!facts) {
@@ -78,14 +81,23 @@ export class Pool {
         details: { ...details, hint: 'bring the file system of the pool back; is it mounted?' },
       })
     }
-    const bytes = fileBytes(row)
-    const differs =
-      facts.kind !== 'file' || facts.inode !== row.inode ? `it is another file (${facts.inode})` : undefined
-    const why = differs ?? (facts.size === bytes ? undefined : `it has ${facts.size} bytes instead of ${bytes}`)
+    const why = await this.#difference(path, row, facts)
     if (why === undefined) return facts
     throw new HoldfastError('unsafe', 'wrong-device', `${path} is not the file that was made for ${what}: ${why}`, {
       details: { ...details, hint: 'put the file back that was there; nothing was changed' },
     })
+  }
+
+  async #difference(path: string, row: Checked, facts: FileFacts): Promise<string | undefined> {
+    const bytes = fileBytes(row)
+    if (facts.kind !== 'file') return `it is a ${facts.kind}`
+    if (facts.size !== bytes) return `it has ${facts.size} bytes instead of ${bytes}`
+    if (facts.inode === row.inode) return undefined
+    if (row.keyId !== null) {
+      const { readLuksHeader } = await import('#src/host/luks-header.ts')
+      if ((await readLuksHeader(this.#host, path))?.uuid === row.id) return undefined
+    }
+    return `it is another file (inode ${facts.inode}, not ${row.inode})`
   }
 
   /**

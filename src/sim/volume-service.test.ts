@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { GIB, MIB } from '#src/core/sizes.ts'
+import { volumeServiceConformance } from '#src/volumes/conformance.ts'
+import type { FixtureSettings } from '#src/volumes/conformance-fixture.ts'
+import { faultAt } from './faults.ts'
+import { SimKeyManager } from './key-manager.ts'
+import { SimVolumeService } from './volume-service.ts'
+import { World } from './world.ts'
+
+function simulated(settings: FixtureSettings = {}) {
+  const world = new World()
+  const keys = new SimKeyManager(world)
+  const open = () => new SimVolumeService(world, { keys, availabilityZone: 'zone-1', quotas: settings.quotas ?? {} })
+  return { world, keys, open }
+}
+
+volumeServiceConformance('simulated', async settings => {
+  const { world, keys, open } = simulated(settings)
+  const service = open()
+  const image = (path: string, bytes: number, flaw?: 'backing-file' | 'not-an-image') => {
+    service.addImage(path, flaw ? { bytes, flaw } : { bytes })
+    return path
+  }
+  const { kind } = world.addFile('/images', { kind: 'directory' })
+  assert.equal(kind, 'directory')
+  const hidden = new Map<string, ReturnType<typeof world.addFile>>()
+  return {
+    service,
+    hostName: world.hostName,
+    availabilityZone: 'zone-1',
+    images: {
+      raw: image('/images/raw', MIB),
+      qcow2: image('/images/qcow2', MIB),
+      large: image('/images/large', GIB + MIB),
+      backed: image('/images/backed', MIB, 'backing-file'),
+      vmdk: image('/images/vmdk', MIB, 'not-an-image'),
+      empty: image('/images/empty', 0),
+      directory: '/images',
+      absent: '/images/absent',
+    },
+    hasKey: async id => keys.keys.has(id),
+    hideStorage: async id => {
+      const file = world.files.get(service.path(id))
+      if (file) hidden.set(id, file)
+      world.files.delete(service.path(id))
+    },
+    showStorage: async id => {
+      const file = hidden.get(id)
+      if (file) world.files.set(service.path(id), file)
+    },
+    exchangeStorage: async id => {
+      const sizeBytes = world.files.get(service.path(id))?.sizeBytes ?? 0
+      world.addFile(service.path(id), { sizeBytes, content: 'foreign' })
+    },
+    dispose: async () => {},
+  }
+})
+
+describe('simulated volume service', () => {
+  it('makes files with identity and a LUKS header that its key opens', async () => {
+    const { world, open } = simulated()
+    const service = open()
+    await service.createVolumeType({ name: 'luks2', encryption: { provider: 'luks2' } })
+    const { id } = await service.create({ size: 1, volumeType: 'luks2' })
+    const file = world.files.get(service.path(id))
+    assert.deepEqual([file?.content, file?.sizeBytes, file?.luks?.uuid], [id, GIB + 16 * MIB, id])
+    await service.extend(id, 2)
+    assert.equal(file?.sizeBytes, 2 * GIB + 16 * MIB)
+  })
+
+  it('finishes a deletion that a dead process began, wherever it died', async () => {
+    for (let effect = 1; effect <= 3; effect++) {
+      for (const when of ['before', 'after'] as const) {
+        const { world, keys, open } = simulated()
+        const service = open()
+        await service.createVolumeType({ name: 'luks', encryption: { provider: 'luks' } })
+        const { id } = await service.create({ size: 1, volumeType: 'luks' })
+        const passed = world.passed.filter(({ kind }) => kind === 'effect').length
+        world.faults = faultAt(passed + effect, { when, do: 'die' })
+        void service.delete(id)
+        await world.died
+        await world.restart()
+        const again = open()
+        const left = await again.getAll()
+        if (effect === 1 && when === 'before') assert.equal(left[0]?.status, 'available')
+        else assert.deepEqual([left, keys.keys.size, world.files.size], [[], 0, 0])
+      }
+    }
+  })
+})

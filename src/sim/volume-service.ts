@@ -1,0 +1,445 @@
+import type { Change } from '#src/core/change.ts'
+import { apiTime } from '#src/core/clock.ts'
+import type { ConnectionInfo, ConnectorProperties } from '#src/core/connection-info.ts'
+import type { EncryptionSpec } from '#src/core/encryption.ts'
+import { HoldfastError } from '#src/core/error.ts'
+import { passphraseOf, type Secret } from '#src/core/secret.ts'
+import { GIB, MIB } from '#src/core/sizes.ts'
+import { invalidInput, invalidVolume, wrongSnapshotState } from '#src/volumes/errors.ts'
+import {
+  checkAttachmentRequest,
+  checkCreateVolume,
+  checkSnapshotRequest,
+  checkVolumeType,
+} from '#src/volumes/requests.ts'
+import {
+  ALLOWED,
+  checkGrowth,
+  checkQuota,
+  checkSnapshotTransition,
+  invalidSize,
+  reservable,
+} from '#src/volumes/rules.ts'
+import type {
+  AbsoluteLimits,
+  Attachment,
+  AttachmentFilter,
+  CreateVolume,
+  CreateVolumeType,
+  Snapshot,
+  SnapshotStatus,
+  Volume,
+  VolumeService,
+  VolumeStatus,
+  VolumeType,
+} from '#src/volumes/volume-service.ts'
+import { type SimAttachmentRequest, SimAttachments } from './volume-attachments.ts'
+import { type SimPlan, simImage, simPlan } from './volume-plan.ts'
+import {
+  type SimImage,
+  type SimQuotas,
+  type SimVolume,
+  SimVolumeState,
+  simFileBytes,
+  simSnapshotView,
+} from './volume-state.ts'
+import { hashOf, type SimLuks, type World } from './world.ts'
+
+export interface SimVolumeOptions {
+  readonly keys: {
+    create(spec: { algorithm: 'aes'; bitLength: 256; name?: string }, signal?: AbortSignal): Promise<string>
+    get(id: string, signal?: AbortSignal): Promise<{ readonly secret: Secret }>
+    delete(id: string, signal?: AbortSignal): Promise<Change>
+  }
+  readonly availabilityZone?: string
+  readonly quotas?: Partial<SimQuotas>
+  /** Where its files lie in the world. */
+  readonly pool?: string
+}
+
+/**
+ * The twin of the embedded volume service: its records outlive the process, its files are the world's, with identity and
+ * LUKS header. Each verb is one effect, save those that also make or delete a key. What a dead process left half deleted is
+ * finished before the next verb.
+ */
+export class SimVolumeService implements VolumeService {
+  readonly #world: World
+  readonly #options: SimVolumeOptions
+  readonly #quotas: SimQuotas
+  readonly #state: SimVolumeState
+  readonly #attachments: SimAttachments
+
+  constructor(world: World, options: SimVolumeOptions) {
+    this.#world = world
+    this.#options = options
+    this.#quotas = { volumes: -1, gigabytes: -1, snapshots: -1, ...options.quotas }
+    this.#state = world.slot('volumes', () => new SimVolumeState())
+    const now = () => this.#now()
+    this.#attachments = new SimAttachments(world, this.#state, id => this.path(id), now)
+  }
+
+  /** Where the volume's file is in the world. */
+  path(volumeId: string): string {
+    return `${this.#options.pool ?? '/var/lib/holdfast/volumes/pool'}/volume-${volumeId}`
+  }
+
+  /** Tests: an image that `create` and `reimageVolume` may be given. */
+  addImage(path: string, image: SimImage): void {
+    this.#state.images.set(path, image)
+  }
+
+  #now(): string {
+    return apiTime(this.#world.clock.now())
+  }
+
+  async #effect<T>(name: string, run: () => T, signal?: AbortSignal): Promise<T> {
+    await this.#recover()
+    return await this.#world.effect(`volumes ${name}`, run, signal)
+  }
+
+  async #look<T>(name: string, run: () => T, signal?: AbortSignal): Promise<T> {
+    await this.#recover()
+    return await this.#world.look(`volumes ${name}`, run, signal)
+  }
+
+  /** Another process than the one that was here last: what that left is finished, as the real one does when opened. */
+  async #recover(): Promise<void> {
+    if (this.#state.life === this.#world.died) return
+    this.#state.life = this.#world.died
+    for (const row of this.#state.volumes.values()) if (row.status === 'deleting') await this.#finishDelete(row)
+  }
+
+  get(volumeId: string, signal?: AbortSignal): Promise<Volume> {
+    return this.#look(`get ${volumeId}`, () => this.#state.volumeView(this.#state.volume(volumeId)), signal)
+  }
+
+  getAll(filter: { name?: string; status?: VolumeStatus } = {}, signal?: AbortSignal): Promise<readonly Volume[]> {
+    const fits = (row: SimVolume) =>
+      (filter.name === undefined || row.name === filter.name) &&
+      (filter.status === undefined || row.status === filter.status)
+    const list = () => [...this.#state.volumes.values()].filter(fits).map(row => this.#state.volumeView(row))
+    return this.#look('list', list, signal)
+  }
+
+  async create(request: CreateVolume, signal?: AbortSignal): Promise<Volume> {
+    checkCreateVolume(request)
+    const plan = await this.#look('plan', () => this.#plan(request), signal)
+    const key = plan.encryption ? await this.#makeKey(signal) : undefined
+    try {
+      return await this.#effect('create', () => this.#insert(request, key), signal)
+    } catch (error) {
+      if (key) await this.#options.keys.delete(key.id)
+      throw error
+    }
+  }
+
+  #plan(request: CreateVolume): SimPlan {
+    const directories = new Set(
+      [...this.#world.files].filter(([, { kind }]) => kind === 'directory').map(([path]) => path),
+    )
+    const plan = simPlan(this.#state, request, directories)
+    checkQuota(this.#state.limits(this.#quotas), { volumes: 1, gigabytes: plan.size })
+    return plan
+  }
+
+  async #makeKey(signal?: AbortSignal): Promise<{ id: string; hash: string }> {
+    const id = await this.#options.keys.create({ algorithm: 'aes', bitLength: 256 }, signal)
+    using secret = (await this.#options.keys.get(id, signal)).secret
+    using passphrase = passphraseOf(secret)
+    return { id, hash: hashOf(passphrase) }
+  }
+
+  #insert(request: CreateVolume, key: { id: string; hash: string } | undefined): Volume {
+    const { encryption, ...plan } = this.#plan(request)
+    const id = this.#world.random.uuid()
+    const luks: SimLuks | undefined = encryption &&
+      key && {
+        version: encryption.provider === 'luks2' ? 2 : 1,
+        uuid: id,
+        passphraseHash: key.hash,
+        payloadOffsetBytes: (encryption.provider === 'luks2' ? 16 : 2) * MIB,
+      }
+    const headerBytes = luks?.payloadOffsetBytes ?? 0
+    const sizeBytes = simFileBytes({ headerBytes, size: plan.size })
+    const { inode } = this.#world.addFile(this.path(id), { sizeBytes, content: id, luks })
+    const row: SimVolume = {
+      id,
+      name: request.name ?? null,
+      description: request.description ?? null,
+      status: 'available',
+      availabilityZone: request.availabilityZone ?? this.#options.availabilityZone ?? 'nova',
+      snapshotId: request.snapshotId ?? null,
+      sourceVolumeId: request.sourceVolumeId ?? null,
+      metadata: { ...request.metadata },
+      createdAt: this.#now(),
+      ...plan,
+      ...{ encryption, keyId: key?.id ?? null, headerBytes, inode },
+    }
+    this.#state.volumes.set(id, row)
+    return this.#state.volumeView(row)
+  }
+
+  async delete(volumeId: string, signal?: AbortSignal): Promise<void> {
+    const row = await this.#effect(`delete ${volumeId}`, () => this.#beginDelete(volumeId), signal)
+    await this.#finishDelete(row, signal)
+  }
+
+  #beginDelete(volumeId: string): SimVolume {
+    const { status } = this.#state.volume(volumeId)
+    const snapshots = [...this.#state.snapshots.values()].filter(row => row.volumeId === volumeId).map(row => row.id)
+    if (snapshots.length > 0) throw invalidVolume(volumeId, `volume ${volumeId} has snapshots: ${snapshots.join(', ')}`)
+    const [attachment] = this.#state.attachmentsOf({ volumeId })
+    if (attachment) {
+      throw invalidVolume(volumeId, `volume ${volumeId} is '${status}', attached to instance ${attachment.instanceId}`)
+    }
+    const row = this.#state.inState(volumeId, ALLOWED.delete, 'delete it')
+    row.status = 'deleting'
+    this.#world.files.delete(this.path(volumeId))
+    return row
+  }
+
+  async #finishDelete(row: SimVolume, signal?: AbortSignal): Promise<void> {
+    if (row.keyId !== null) await this.#options.keys.delete(row.keyId, signal)
+    const forget = () => this.#state.volumes.delete(row.id)
+    await this.#world.effect(`volumes forget ${row.id}`, forget, signal)
+  }
+
+  extend(volumeId: string, size: number, signal?: AbortSignal): Promise<Volume> {
+    const extend = () => {
+      checkGrowth(this.#state.volume(volumeId), size)
+      const row = this.#state.inState(volumeId, ALLOWED.extend, 'extend it')
+      checkQuota(this.#state.limits(this.#quotas), { gigabytes: size - row.size })
+      this.#attachments.checkStorage(row)
+      row.size = size
+      const file = this.#world.files.get(this.path(volumeId))
+      if (file) file.sizeBytes = simFileBytes(row)
+      return this.#state.volumeView(row)
+    }
+    return this.#effect(`extend ${volumeId}`, extend, signal)
+  }
+
+  reserveVolume(volumeId: string, signal?: AbortSignal): Promise<void> {
+    const reserve = () => {
+      const allowed = reservable(this.#state.volume(volumeId).multiattach)
+      this.#state.inState(volumeId, allowed, 'be reserved').status = 'attaching'
+    }
+    return this.#effect(`reserve ${volumeId}`, reserve, signal)
+  }
+
+  unreserveVolume(volumeId: string, signal?: AbortSignal): Promise<void> {
+    const unreserve = () => {
+      if (this.#state.volume(volumeId).status === 'attaching') this.#state.settle(volumeId)
+    }
+    return this.#effect(`unreserve ${volumeId}`, unreserve, signal)
+  }
+
+  beginDetaching(volumeId: string, signal?: AbortSignal): Promise<void> {
+    const begin = () => {
+      this.#state.inState(volumeId, ALLOWED.beginDetaching, 'be detached').status = 'detaching'
+    }
+    return this.#effect(`begin-detaching ${volumeId}`, begin, signal)
+  }
+
+  rollDetaching(volumeId: string, signal?: AbortSignal): Promise<void> {
+    const roll = () => {
+      const volume = this.#state.volume(volumeId)
+      if (volume.status === 'detaching') volume.status = 'in-use'
+    }
+    return this.#effect(`roll-detaching ${volumeId}`, roll, signal)
+  }
+
+  initializeConnection(
+    volumeId: string,
+    connector: ConnectorProperties,
+    signal?: AbortSignal,
+  ): Promise<ConnectionInfo> {
+    const initialize = () => this.#attachments.initialize(volumeId, connector)
+    return this.#effect(`initialize ${volumeId}`, initialize, signal)
+  }
+
+  terminateConnection(volumeId: string, _: ConnectorProperties, signal?: AbortSignal): Promise<void> {
+    return this.#effect(`terminate ${volumeId}`, () => void this.#state.volume(volumeId), signal)
+  }
+
+  async attach(
+    volumeId: string,
+    request: { instanceId: string; mountpoint: string; mode: 'rw' | 'ro' },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    checkAttachmentRequest(request.instanceId, request.mountpoint)
+    await this.#effect(`attach ${volumeId}`, () => this.#attachments.attach(volumeId, request), signal)
+  }
+
+  detach(
+    volumeId: string,
+    request: { instanceId?: string; attachmentId?: string },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return this.#effect(`detach ${volumeId}`, () => this.#attachments.detach(volumeId, request), signal)
+  }
+
+  async attachmentCreate(request: SimAttachmentRequest, signal?: AbortSignal): Promise<Attachment> {
+    checkAttachmentRequest(request.instanceId, request.mountpoint)
+    const create = () => this.#view(this.#attachments.create(request).id)
+    return await this.#effect(`attachment-create ${request.volumeId}`, create, signal)
+  }
+
+  #view(attachmentId: string): Attachment {
+    const row = this.#state.attachment(attachmentId)
+    return this.#state.attachmentView(row, this.path(row.volumeId))
+  }
+
+  attachmentGet(attachmentId: string, signal?: AbortSignal): Promise<Attachment> {
+    return this.#look(`attachment-get ${attachmentId}`, () => this.#view(attachmentId), signal)
+  }
+
+  attachmentGetAll(filter: AttachmentFilter, signal?: AbortSignal): Promise<readonly Attachment[]> {
+    const list = () => {
+      if (filter.instanceId === undefined && filter.volumeId === undefined) {
+        throw invalidInput('attachments are listed by instance, by volume, or by both')
+      }
+      return this.#state.attachmentsOf(filter).map(({ id }) => this.#view(id))
+    }
+    return this.#look('attachment-list', list, signal)
+  }
+
+  attachmentUpdate(
+    id: string,
+    connector: ConnectorProperties,
+    mountpoint?: string,
+    signal?: AbortSignal,
+  ): Promise<Attachment> {
+    const update = () => this.#view(this.#attachments.update(id, connector, mountpoint).id)
+    return this.#effect(`attachment-update ${id}`, update, signal)
+  }
+
+  attachmentComplete(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#effect(`attachment-complete ${id}`, () => this.#attachments.complete(id), signal)
+  }
+
+  attachmentDelete(id: string, signal?: AbortSignal): Promise<Change> {
+    return this.#effect(`attachment-delete ${id}`, () => this.#attachments.delete(id), signal)
+  }
+
+  getSnapshot(snapshotId: string, signal?: AbortSignal): Promise<Snapshot> {
+    return this.#look(`get-snapshot ${snapshotId}`, () => simSnapshotView(this.#state.snapshot(snapshotId)), signal)
+  }
+
+  getAllSnapshots(signal?: AbortSignal): Promise<readonly Snapshot[]> {
+    return this.#look('list-snapshots', () => [...this.#state.snapshots.values()].map(simSnapshotView), signal)
+  }
+
+  async createSnapshot(
+    volumeId: string,
+    request: { name?: string; description?: string; force?: boolean },
+    signal?: AbortSignal,
+  ): Promise<Snapshot> {
+    checkSnapshotRequest(request)
+    return await this.#effect(`create-snapshot ${volumeId}`, () => this.#insertSnapshot(volumeId, request), signal)
+  }
+
+  #insertSnapshot(volumeId: string, request: { name?: string; description?: string; force?: boolean }): Snapshot {
+    const allowed = request.force ? ALLOWED.forcedSnapshot : ALLOWED.snapshot
+    const origin = this.#state.inState(volumeId, allowed, 'make a snapshot of it')
+    checkQuota(this.#state.limits(this.#quotas), { snapshots: 1, gigabytes: origin.size })
+    this.#attachments.checkStorage(origin)
+    const row = {
+      id: this.#world.random.uuid(),
+      name: request.name ?? null,
+      description: request.description ?? null,
+      ...({ status: 'available', progress: '100%', size: origin.size, volumeId } as const),
+      createdAt: this.#now(),
+      origin: { ...origin },
+      keyId: null,
+    }
+    this.#state.snapshots.set(row.id, row)
+    return simSnapshotView(row)
+  }
+
+  deleteSnapshot(snapshotId: string, signal?: AbortSignal): Promise<void> {
+    const remove = () => {
+      const row = this.#state.snapshot(snapshotId)
+      if (!ALLOWED.deleteSnapshot.some(status => status === row.status)) {
+        throw wrongSnapshotState(row, 'delete it', ALLOWED.deleteSnapshot)
+      }
+      this.#state.snapshots.delete(snapshotId)
+    }
+    return this.#effect(`delete-snapshot ${snapshotId}`, remove, signal)
+  }
+
+  updateSnapshotStatus(snapshotId: string, status: SnapshotStatus, signal?: AbortSignal): Promise<void> {
+    const update = () => {
+      const row = this.#state.snapshot(snapshotId)
+      checkSnapshotTransition(row, status)
+      Object.assign(row, { status, progress: '90%' })
+    }
+    return this.#effect(`update-snapshot ${snapshotId}`, update, signal)
+  }
+
+  getAllVolumeTypes(signal?: AbortSignal): Promise<readonly VolumeType[]> {
+    const list = () => [...this.#state.types.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+    return this.#look('list-types', list, signal)
+  }
+
+  async createVolumeType(request: CreateVolumeType, signal?: AbortSignal): Promise<VolumeType> {
+    const { encryption, ...rest } = checkVolumeType(request)
+    const create = () => {
+      if ([...this.#state.types.values()].some(({ name }) => name === rest.name)) {
+        throw new HoldfastError('conflict', 'conflict', `there is a volume type '${rest.name}' already`)
+      }
+      const type = { id: this.#world.random.uuid(), ...rest, ...(encryption && { encryption }) }
+      this.#state.types.set(type.id, type)
+      return type
+    }
+    return await this.#effect('create-type', create, signal)
+  }
+
+  deleteVolumeType(nameOrId: string, signal?: AbortSignal): Promise<void> {
+    const remove = () => {
+      const { id, name } = this.#state.type(nameOrId)
+      const user = [...this.#state.volumes.values()].find(({ typeId }) => typeId === id)
+      if (user) throw new HoldfastError('conflict', 'conflict', `volume ${user.id} is of volume type '${name}'`)
+      this.#state.types.delete(id)
+    }
+    return this.#effect('delete-type', remove, signal)
+  }
+
+  getVolumeEncryptionMetadata(volumeId: string, signal?: AbortSignal): Promise<EncryptionSpec | undefined> {
+    const metadata = (): EncryptionSpec | undefined => {
+      const { encryption, keyId } = this.#state.volume(volumeId)
+      if (!encryption || keyId === null) return undefined
+      const { provider, cipher, keySize } = encryption
+      return { provider, cipher, keySize, controlLocation: 'front-end', keyId }
+    }
+    return this.#look(`encryption ${volumeId}`, metadata, signal)
+  }
+
+  getAbsoluteLimits(signal?: AbortSignal): Promise<AbsoluteLimits> {
+    return this.#look('limits', () => this.#state.limits(this.#quotas), signal)
+  }
+
+  migrateVolumeCompletion(oldId: string, newId: string, error: boolean, signal?: AbortSignal): Promise<string> {
+    return this.#effect(`complete-swap ${oldId}`, () => this.#attachments.completeSwap(oldId, newId, error), signal)
+  }
+
+  reimageVolume(
+    volumeId: string,
+    request: { imageFile: string; reimageReserved: boolean },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return this.#effect(`reimage ${volumeId}`, () => this.#reimage(volumeId, request), signal)
+  }
+
+  #reimage(id: string, { imageFile, reimageReserved }: { imageFile: string; reimageReserved: boolean }): void {
+    const volume = this.#state.volume(id)
+    const image = simImage(this.#state, imageFile, new Set())
+    if (image.bytes > volume.size * GIB) throw invalidSize(`image ${imageFile} does not fit into volume ${id}`, id)
+    const { length } = this.#state.attachmentsOf({ volumeId: id })
+    if (length > 1) throw new HoldfastError('conflict', 'conflict', `volume ${id} has ${length} attachments, not one`)
+    this.#state.inState(id, reimageReserved ? ALLOWED.reimageReserved : ALLOWED.reimage, 'write an image to it')
+    const { luks } = this.#world.files.get(this.path(id)) ?? {}
+    const { inode } = this.#world.addFile(this.path(id), { sizeBytes: simFileBytes(volume), content: id, luks })
+    Object.assign(volume, { inode, bootable: true })
+    if (volume.status === 'error') volume.status = 'available'
+  }
+}
