@@ -1,0 +1,74 @@
+import { HoldfastError, hasCode } from '#src/core/error.ts'
+import { findMapping, type MappingFacts } from '#src/host/device-mapper.ts'
+import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
+import type { Host } from '#src/host/host.ts'
+import type { LuksHeader } from '#src/host/luks-header.ts'
+
+/** `crypt-<volume id>`: 42 characters of the 127 that device-mapper allows, and nothing in it that it would escape. */
+export const mappingName = (volumeId: string): string => `crypt-${volumeId}`
+
+export const mappingPath = (volumeId: string): string => `/dev/mapper/${mappingName(volumeId)}`
+
+/** As cryptsetup writes it (`lib/libdevmapper.c`, `dm_prepare_uuid`): `CRYPT-LUKS2-<UUID without dashes>-<name>`. */
+export const mappingUuid = (volumeId: string, { version, uuid }: Pick<LuksHeader, 'version' | 'uuid'>): string =>
+  `CRYPT-LUKS${version}-${uuid.replaceAll('-', '')}-${mappingName(volumeId)}`
+
+export const findVolumeMapping = (host: Host, volumeId: string, signal?: AbortSignal) =>
+  findMapping(host, mappingName(volumeId), signal)
+
+/**
+ * What is wrong with a mapping of our name for this header on this device, in words; undefined if it is exactly the one
+ * (I1): one crypt target, over this device from the header's end on, with the header's UUID, and its node leads to it.
+ */
+export async function faultOf(
+  host: Host,
+  volumeId: string,
+  mapping: MappingFacts,
+  header: LuksHeader,
+  device: string,
+): Promise<string | undefined> {
+  const [target, ...more] = mapping.targets
+  if (target?.target !== 'crypt' || !target.below || more.length > 0) return 'is no crypt mapping'
+  if (target.below.device !== device) return `lies on device ${target.below.device}, not on ${device}`
+  if (mapping.uuid !== mappingUuid(volumeId, header)) return `has the device-mapper UUID '${mapping.uuid}'`
+  if (target.below.offsetBytes !== header.payloadOffsetBytes) return `begins at byte ${target.below.offsetBytes}`
+  const node = await host.files.stat(mappingPath(volumeId))
+  if (node?.kind !== 'block' || node.device !== mapping.device) return 'is not what its device node leads to'
+  return undefined
+}
+
+/** Only a crypt mapping can be of our making; what else has our name is left alone. */
+export function checkOurs(volumeId: string, mapping: MappingFacts): void {
+  if (mapping.targets.length > 0 && mapping.targets.every(({ target }) => target === 'crypt')) return
+  const found = mapping.targets.map(({ target }) => target).join(', ') || 'nothing'
+  throw new HoldfastError(
+    'unsafe',
+    'wrong-device',
+    `${mappingPath(volumeId)} is not a mapping of Holdfast's: it maps ${found}, not crypt`,
+    { details: { volume: volumeId, layer: 'encryption', left: 'it was not touched', hint: `see 'dmsetup table'` } },
+  )
+}
+
+/** The same failure, with who holds the mapping. */
+export async function withHolders(host: Host, volumeId: string, error: unknown, also = ''): Promise<unknown> {
+  if (!hasCode(error, 'busy')) return error
+  const held = describeHolders(await holdersOf(host, mappingPath(volumeId)))
+  const message = `${mappingPath(volumeId)} is in use${also}: ${held}`
+  return new HoldfastError('busy', 'busy', message, {
+    cause: error,
+    details: detailsOf(volumeId, 'it stands as it was'),
+  })
+}
+
+/** After a close: nothing else of device-mapper's may lie on the device that it lay on. */
+export async function checkReleased(host: Host, volumeId: string, mapping: MappingFacts): Promise<void> {
+  for (const { below } of mapping.targets) {
+    const over = below ? await devicesOver(host, below.device) : []
+    if (below === undefined || over.length === 0) continue
+    const message = `${mappingPath(volumeId)} was closed, but its device ${below.device} is still ${describeHolders(over)}`
+    throw new HoldfastError('busy', 'busy', message, { details: detailsOf(volumeId, over.join(', ')) })
+  }
+}
+
+const detailsOf = (volume: string, left: string) =>
+  ({ volume, layer: 'encryption', left, hint: 'end what holds it, then try again' }) as const

@@ -1,0 +1,66 @@
+import { closeSync, openSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe } from 'node:test'
+import { Secret } from '#src/core/secret.ts'
+import { luksClose, luksOpen } from '#src/host/cryptsetup.ts'
+import { attachLoop, detachLoop, listLoops } from '#src/host/loop.ts'
+import { createNodeHost } from '#src/host/node-host.ts'
+import { type EncryptorFixture, encryptorConformance, RIGHT } from '../conformance.ts'
+import { headOf, makeLuksFile, spoilLuks } from '../test-volumes.ts'
+import { LuksEncryptor } from './luks-encryptor.ts'
+
+const host = createNodeHost()
+
+/** Volumes on loop devices, opened by the kernel. */
+async function make(version: 1 | 2): Promise<EncryptorFixture> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-dm-'))
+  const names: string[] = []
+  const connected = async () => {
+    const request = await makeLuksFile(host, folder, version)
+    const path = await attachLoop(host, request.source.path, { readonly: false })
+    names.push(`crypt-${request.volumeId}`)
+    return { ...request, source: { ...request.source, kind: 'block' as const, path } }
+  }
+  return {
+    encryptor: new LuksEncryptor(host),
+    volume: connected,
+    spoil: async ({ source }, how) => await spoilLuks(host, source.path, how),
+    head: async ({ source }) => await headOf(host, source.path),
+    drop: async ({ volumeId }) => {
+      await host.files.remove(join(folder, `volume-${volumeId}`))
+    },
+    restart: async () => new LuksEncryptor(host),
+    async hold(path) {
+      const file = openSync(path, 'r')
+      return { holder: `process ${process.pid} `, release: async () => closeSync(file) }
+    },
+    async putInTheWay(request, what) {
+      const other = await connected()
+      const name = `crypt-${request.volumeId}`
+      using key = new Secret(new TextEncoder().encode(RIGHT))
+      if (what === 'crypt') return await luksOpen(host, other.source.path, name, key)
+      const sectors = other.source.sizeBytes / 512
+      const table = `0 ${sectors} linear ${other.source.path} 0`
+      await host.run({ tool: 'dmsetup', args: ['create', name, '--table', table] })
+    },
+    async [Symbol.asyncDispose]() {
+      for (const name of names) await luksClose(host, name)
+      const loops = (await listLoops(host)).filter(loop => loop.backingPath.startsWith(`${folder}/`))
+      for (const loop of loops) await detachLoop(host, loop)
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+const inLab = (process.env.HOLDFAST_LAB ?? '') !== ''
+
+if (inLab) {
+  encryptorConformance('LUKS1 by dm-crypt', { mappings: true }, () => make(1))
+  encryptorConformance('LUKS2 by dm-crypt', { mappings: true }, () => make(2))
+} else {
+  describe('encryptor: dm-crypt', {
+    skip: "needs a kernel with dm-crypt: run in the lab's guest (HOLDFAST_LAB)",
+  }, () => {})
+}

@@ -1,0 +1,108 @@
+import type { Change } from '#src/core/change.ts'
+import type { GuestSource } from '#src/core/disk.ts'
+import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
+import type { Secret } from '#src/core/secret.ts'
+import type { Host } from '#src/host/host.ts'
+import type { LuksHeader } from '#src/host/luks-header.ts'
+import type { Encryptor, Unlocked, UnlockRequest } from '../encryptor.ts'
+import { checkLuksVolume, checkPassphrase } from '../luks-volume.ts'
+import type { VolumeSecret, VolumeSecrets } from './volume-secrets.ts'
+
+/**
+ * LUKS1 by QEMU itself: the view is the disk source, and a libvirt secret with the volume's id as its UUID and usage.
+ * A secret cannot be read back, so `unlock` gives it its value anew each time.
+ */
+export class NativeEncryptor implements Encryptor {
+  readonly mechanism = 'native'
+  readonly needsBlock = false
+  readonly #host: Host
+  readonly #secrets: VolumeSecrets
+
+  constructor(host: Host, secrets: VolumeSecrets) {
+    this.#host = host
+    this.#secrets = secrets
+  }
+
+  async check(request: UnlockRequest, passphrase: Secret, signal?: AbortSignal): Promise<void> {
+    await this.#checked(request, passphrase, signal)
+    await this.#find(request.volumeId, signal)
+  }
+
+  async unlock(request: UnlockRequest, passphrase: Secret, signal?: AbortSignal): Promise<Unlocked> {
+    const header = await this.#checked(request, passphrase, signal)
+    const { volumeId } = request
+    const standing = await this.#find(volumeId, signal)
+    if (!standing) {
+      const description = `Holdfast: passphrase of volume ${volumeId}`
+      await this.#secrets.define({ uuid: volumeId, usage: volumeId, description }, signal)
+    }
+    await this.#secrets.setValue(volumeId, passphrase.reveal(), signal)
+    return { change: standing?.hasValue ? 'already' : 'made', view: view(request, header) }
+  }
+
+  async #checked(request: UnlockRequest, passphrase: Secret, signal?: AbortSignal): Promise<LuksHeader> {
+    signal?.throwIfAborted()
+    checkProvider(request)
+    const header = await checkLuksVolume(this.#host, request)
+    await checkPassphrase(this.#host, request, passphrase, signal)
+    return header
+  }
+
+  async lock(volumeId: string, signal?: AbortSignal): Promise<Change> {
+    signal?.throwIfAborted()
+    if (!(await this.#find(volumeId, signal))) return 'already'
+    return (await this.#secrets.undefine(volumeId, signal)) ? 'made' : 'already'
+  }
+
+  async probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined> {
+    signal?.throwIfAborted()
+    const secret = await this.#secrets.lookupByUsage(request.volumeId, signal)
+    if (!secret?.hasValue || secret.uuid !== request.volumeId) return undefined
+    try {
+      checkProvider(request)
+      return view(request, await checkLuksVolume(this.#host, request))
+    } catch (error) {
+      if (isHoldfastError(error) && ['corrupt', 'unsafe', 'unsupported'].includes(error.kind)) return undefined
+      throw error
+    }
+  }
+
+  /** @throws HoldfastError `secret-foreign` (conflict) if the usage is taken by a secret that is not ours */
+  async #find(volumeId: string, signal?: AbortSignal): Promise<VolumeSecret | undefined> {
+    const secret = await this.#secrets.lookupByUsage(volumeId, signal)
+    if (!secret || secret.uuid === volumeId) return secret
+    throw new HoldfastError(
+      'conflict',
+      'secret-foreign',
+      `libvirt has a secret ${secret.uuid} for volume ${volumeId} that Holdfast did not make`,
+      {
+        details: {
+          volume: volumeId,
+          layer: 'encryption',
+          left: 'it was not touched',
+          hint: `if nothing needs it: virsh secret-undefine ${secret.uuid}`,
+        },
+      },
+    )
+  }
+}
+
+function checkProvider({ encryption, volumeId }: UnlockRequest): void {
+  if (encryption?.provider === 'luks') return
+  const found = encryption ? `provider '${encryption.provider}'` : 'no encryption'
+  throw new HoldfastError(
+    'unsupported',
+    'encryption-unsupported',
+    `QEMU itself decrypts LUKS1 only; volume ${volumeId} has ${found}`,
+    { details: { volume: volumeId, layer: 'encryption', hint: 'load the kernel module dm-crypt' } },
+  )
+}
+
+const view = ({ source, volumeId }: UnlockRequest, header: LuksHeader): GuestSource => ({
+  mechanism: 'native',
+  kind: source.kind,
+  path: source.path,
+  sizeBytes: source.sizeBytes - header.payloadOffsetBytes,
+  secretUuid: volumeId,
+  luksUuid: header.uuid,
+})
