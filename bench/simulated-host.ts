@@ -1,0 +1,170 @@
+import { join } from 'node:path'
+import { systemClock } from '#src/core/clock.ts'
+import { KeyedLock } from '#src/core/concurrency.ts'
+import { systemRandom } from '#src/core/random.ts'
+import { NoopEncryptor } from '#src/encryptors/noop/noop-encryptor.ts'
+import { InstancesEngine } from '#src/engine/instances.ts'
+import { OperationsEngine } from '#src/engine/operations.ts'
+import type { Parts } from '#src/engine/parts.ts'
+import { SimConnector } from '#src/sim/connector.ts'
+import { SimHypervisor } from '#src/sim/hypervisor.ts'
+import { SimKeyManager } from '#src/sim/key-manager.ts'
+import { SimNic } from '#src/sim/nic.ts'
+import { SimVolumeService } from '#src/sim/volume-service.ts'
+import { World } from '#src/sim/world.ts'
+import { openSqliteStore } from '#src/store/sqlite/open.ts'
+import type { Store, Write } from '#src/store/store.ts'
+
+export const VOLUMES = 16
+const BOUND = 4
+const SECOND = 1000
+const KERNEL = '/boot/vmlinuz'
+
+/**
+ * The engine on a host where every layer answers at once, so that what is left to measure is the engine itself and
+ * the store, which is the real one on the real disk.
+ */
+export class SimulatedHost implements AsyncDisposable {
+  readonly store: Store
+  readonly #engine: InstancesEngine
+  readonly #volumes: SimVolumeService
+  #instance = ''
+  #ids: string[] = []
+
+  private constructor(store: Store, engine: InstancesEngine, volumes: SimVolumeService) {
+    this.store = store
+    this.#engine = engine
+    this.#volumes = volumes
+  }
+
+  /** With one running instance and its volumes beside it, none attached yet. */
+  static async open(directory: string, name: string): Promise<SimulatedHost> {
+    const store = await openSqliteStore({ path: join(directory, `${name}.db`) })
+    const parts = simulatedParts(store)
+    const locks = new KeyedLock()
+    const engine = new InstancesEngine(parts, new OperationsEngine(parts, locks), locks)
+    const host = new SimulatedHost(store, engine, parts.volumes)
+    await host.#prepare()
+    return host
+  }
+
+  async #prepare(): Promise<void> {
+    const kernel = { image: KERNEL }
+    const request = { name: 'measured', memoryMib: 512, cpus: 1, volumes: [], networks: [], kernel }
+    this.#instance = (await this.#engine.create(request)).id
+    for (let n = 0; n < VOLUMES; n++) this.#ids.push((await this.#volumes.create({ size: 1 })).id)
+  }
+
+  /** Attaches all the volumes, reboots hard, detaches them all; gives how many steps that were. */
+  async life(): Promise<number> {
+    let steps = 0
+    const observer = ({ outcome }: { outcome: { state: string } }) => {
+      if (outcome.state === 'started') steps++
+    }
+    for (const id of this.#ids) await this.#engine.attach(this.#instance, id, { observer })
+    await this.#engine.hardReboot(this.#instance, { observer })
+    for (const id of this.#ids) await this.#engine.detach(this.#instance, id, { observer })
+    return steps
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.store.close()
+  }
+}
+
+/** Operations of one `life`. */
+export const OPERATIONS = 2 * VOLUMES + 1
+
+function simulatedParts(store: Store): Parts & { readonly volumes: SimVolumeService } {
+  const world = new World()
+  world.addFile(KERNEL)
+  const keys = new SimKeyManager(world)
+  const none = new NoopEncryptor()
+  return {
+    clock: systemClock,
+    random: systemRandom,
+    store,
+    keys,
+    volumes: new SimVolumeService(world, { keys }),
+    connectors: new Map([['local', new SimConnector(world)]]),
+    encryptors: { none, 'dm-crypt': none, native: none },
+    hypervisor: new SimHypervisor(world),
+    nic: new SimNic(world),
+    mechanisms: async () => ({ dmCrypt: true, native: true }),
+    settings: {
+      hostName: world.hostName,
+      availabilityZone: 'nova',
+      crossZoneAttach: true,
+      preferredMechanism: 'dm-crypt',
+      volumeBound: BOUND,
+      deadlines: {
+        shutdown: 60 * SECOND,
+        softReboot: 60 * SECOND,
+        boot: 60 * SECOND,
+        detach: 60 * SECOND,
+        step: 60 * SECOND,
+      },
+      instancesDirectory: '/var/lib/holdfast/instances',
+      bootId: world.bootId,
+    },
+  }
+}
+
+/** More instances in the store, each with two volumes and a finished operation of ten steps. */
+export async function addInstances(store: Store, count: number): Promise<void> {
+  for (let n = 0; n < count; n++) await store.commit(otherInstance(n))
+}
+
+function otherInstance(n: number): readonly Write[] {
+  const id = `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`
+  const operationId = `00000000-0000-4000-a000-${n.toString(16).padStart(12, '0')}`
+  const mapping = (target: string) => ({
+    put: 'mapping' as const,
+    row: {
+      id: `${id}-${target}`,
+      instanceId: id,
+      volumeId: `${id}-${target}`,
+      target,
+      deleteOnTermination: false,
+      version: 1,
+    },
+  })
+  const entry = (step: number, event: 'started' | 'done') => ({
+    put: 'entry' as const,
+    row: { operationId, step, event, action: 'connect', subject: id, at: n },
+  })
+  return [
+    {
+      put: 'instance',
+      row: {
+        id,
+        name: `other-${n}`,
+        availabilityZone: 'nova',
+        memoryMib: 512,
+        cpus: 1,
+        interfaces: [],
+        status: 'ACTIVE',
+        wanted: 'running',
+        createdAt: n,
+        version: 1,
+      },
+    },
+    mapping('vda'),
+    mapping('vdb'),
+    {
+      put: 'operation',
+      row: {
+        id: operationId,
+        kind: 'create',
+        instanceId: id,
+        instanceName: `other-${n}`,
+        state: 'done',
+        bootId: '0',
+        startedAt: n,
+        finishedAt: n,
+        version: 1,
+      },
+    },
+    ...Array.from({ length: 10 }, (_, step) => [entry(step, 'started'), entry(step, 'done')]).flat(),
+  ]
+}
