@@ -5,6 +5,8 @@ import { fileBytes } from './connection.ts'
 import type { PoolFile } from './records.ts'
 
 const MODE = 0o600
+/** QEMU runs as another user, who must pass the folder to its volume's file but need not list it. */
+const PASSABLE = 0o711
 
 type Checked = PoolFile & { readonly id: string; readonly size: number }
 
@@ -32,7 +34,7 @@ export class Pool {
   }
 
   async create(path: string, bytes: number): Promise<void> {
-    await this.#host.files.makeDirectory(this.directory, 0o700)
+    await this.#host.files.makeDirectory(this.directory, PASSABLE)
     await this.#host.files.createSparse(path, bytes, MODE)
   }
 
@@ -105,7 +107,7 @@ export class Pool {
    * @throws HoldfastError `no-space` naming both numbers
    */
   async checkRoom(bytes: number, files: readonly { readonly path: string; readonly bytes: number }[]): Promise<void> {
-    await this.#host.files.makeDirectory(this.directory, 0o700)
+    await this.#host.files.makeDirectory(this.directory, PASSABLE)
     const free = await this.#host.files.freeBytes(this.directory)
     let promised = 0
     for (const file of files) {
