@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { type Context, code, LONG, running, summary, wanted } from './conformance.ts'
+import { type Context, code, LONG, running, summary, wanted } from './conformance-fixture.ts'
 
 /** Things that are not there, or are another's. */
 export function failureCases(context: Context): void {

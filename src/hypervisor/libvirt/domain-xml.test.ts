@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { code } from '#src/hypervisor/conformance.ts'
+import { code } from '#src/hypervisor/conformance-fixture.ts'
 import type { DomainDisk, DomainSpec } from '#src/hypervisor/hypervisor.ts'
 import { readDomain } from './domain-facts.ts'
 import { diskXml, domainXml, foundDiskXml } from './domain-xml.ts'

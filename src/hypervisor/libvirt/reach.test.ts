@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { isHoldfastError } from '#src/core/error.ts'
 import type { FileFacts, Host } from '#src/host/host.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
-import { code } from '#src/hypervisor/conformance.ts'
+import { code } from '#src/hypervisor/conformance-fixture.ts'
 import { DirectIo } from './direct-io.ts'
 import { checkReach, type Identity, identityOf } from './reach.ts'
 
