@@ -53,10 +53,10 @@ describe('console log', () => {
     assert.equal(seen.text(), 'one\ntwo\ncut\na whole new file\n')
   })
 
-  it('is followed from before it is there until the signal', { timeout: 20_000 }, async () => {
+  it('is followed from before it is there until the signal', { timeout: 10_000 }, async t => {
     const seen = collector()
     const stop = new AbortController()
-    const following = new ConsoleLog(path, seen.emit).follow(stop.signal)
+    const following = new ConsoleLog(path, seen.emit).follow(AbortSignal.any([stop.signal, t.signal]))
     await writeFile(path, 'booting\n')
     await seen.until('booting\n')
     await appendFile(path, 'login:')
@@ -94,7 +94,7 @@ describe('instance console', () => {
     assert.match(run.stderr, /web-1 has written nothing yet/)
   })
 
-  it('follows until Ctrl-C or until nobody reads, and that is no failure', { timeout: 20_000 }, async () => {
+  it('follows until Ctrl-C or until nobody reads, and that is no failure', { timeout: 10_000 }, async t => {
     await writeFile(path, 'x\n')
     const button = stopButton()
     const closed = new AbortController()
@@ -103,7 +103,7 @@ describe('instance console', () => {
       const run = runCli('instance console web-1 --follow', {
         state: state(),
         onStop: button.onStop,
-        stdoutClosed: closed.signal,
+        stdoutClosed: AbortSignal.any([closed.signal, t.signal]),
         stdout: { write: () => written.resolve() },
       })
       await written.promise

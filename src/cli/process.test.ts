@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { appendFile, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -38,18 +38,6 @@ describe('the program', () => {
     assert.match(stderr, /^error: unknown command 'lst'\nhint: /)
   })
 
-  it('takes no harm when nobody reads', async () => {
-    const child = spawn(process.execPath, [BIN, '--help'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-    child.stdout.destroy()
-    let stderr = ''
-    child.stderr.on('data', chunk => {
-      stderr += chunk
-    })
-    const code = await new Promise(resolve => child.on('close', resolve))
-    assert.equal(stderr, '')
-    assert.equal(code, 0)
-  })
-
   it('loads for a command only what that needs', () => {
     const spy = `data:text/javascript,${encodeURIComponent(
       `import { registerHooks } from 'node:module'; import { writeSync } from 'node:fs'
@@ -70,5 +58,71 @@ describe('the program', () => {
       loaded.filter(path => /node_modules\/(?!commander)|src\/(index|composition)/.test(path)),
       [],
     )
+  })
+})
+
+describe('the program in the hands of a shell', { timeout: 30_000 }, () => {
+  const children: ChildProcess[] = []
+  after(() => {
+    for (const child of children) child.kill('SIGKILL')
+  })
+
+  const FAKE = new URL('./testing/use-fake-face.ts', import.meta.url).href
+
+  /** Starts it on a fake library; `said` resolves once stderr or stdout has this text. */
+  function start(args: readonly string[], more: NodeJS.ProcessEnv = {}) {
+    const child = spawn(process.execPath, ['--import', FAKE, BIN, ...args], { env: { ...env, ...more } })
+    children.push(child)
+    const output = { stdout: '', stderr: '' }
+    const ended = new Promise<{ code: number | null; signal: string | null }>(resolve => {
+      child.on('exit', (code, signal) => resolve({ code, signal }))
+    })
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].on('data', chunk => {
+        output[name] += chunk
+      })
+    }
+    const said = (name: 'stdout' | 'stderr', text: string) =>
+      new Promise<void>(resolve => {
+        const look = () => output[name].includes(text) && resolve()
+        child[name].on('data', look)
+        look()
+      })
+    return { child, output, ended, said }
+  }
+
+  it('takes no harm when nobody reads any more', async () => {
+    const log = join(folder, 'console.log')
+    await writeFile(log, 'booting\n')
+    const { child, output, ended, said } = start(['instance', 'console', 'web-1', '--follow'], {
+      FAKE_CONSOLE_LOG: log,
+    })
+    await said('stdout', 'booting')
+    child.stdout.destroy()
+    await appendFile(log, 'nobody reads this\n')
+    assert.deepEqual(await ended, { code: 0, signal: null })
+    assert.equal(output.stderr, '')
+  })
+
+  it('stops cleanly at the first Ctrl-C', async () => {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      const { child, output, ended, said } = start(['instance', 'start', 'web-1'])
+      await said('stderr', 'begun')
+      child.kill(signal)
+      assert.deepEqual(await ended, { code, signal: null })
+      assert.match(output.stderr, /stopping: what was begun[\s\S]*error: stopped by/)
+    }
+  })
+
+  it('ends at once at the second', async () => {
+    const { child, ended, said } = start(['instance', 'start', 'web-1'], { FAKE_DEAF: '1' })
+    await said('stderr', 'begun')
+    child.kill('SIGINT')
+    await said('stderr', 'Ctrl-C again')
+    child.kill('SIGINT')
+    assert.deepEqual(await ended, { code: null, signal: 'SIGINT' })
   })
 })

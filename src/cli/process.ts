@@ -30,10 +30,10 @@ function processIo(): Io {
   }
 }
 
-/** A reader that has seen enough (`| head`) is no failure, and must not end an operation half-way. */
+/** A reader that has seen enough (`| head`) or a terminal that is gone must not end an operation half-way. */
 function ignoreBrokenPipe(stream: NodeJS.WriteStream, onBroken: () => void): void {
   stream.on('error', error => {
-    if ('code' in error && error.code === 'EPIPE') onBroken()
+    if ('code' in error && (error.code === 'EPIPE' || error.code === 'EIO')) onBroken()
     else throw error
   })
 }
