@@ -18,7 +18,7 @@ describe('docs/reference', () => {
   }
 
   it('lists exactly the exit codes of the table', async () => {
-    const rows = [...(await page('exit-codes.md')).matchAll(/^\| (\d+) \| (?:`([a-z-]+)`)? ?\| /gm)]
+    const rows = [...(await page('exit-codes.md')).matchAll(/^\| (\d+) +\| (?:`([a-z-]+)`)? *\| /gm)]
     const listed = rows.map(([, code, kind]) => [kind ?? '', Number(code)])
     const table = [...Object.entries(EXIT_CODES), ...Object.values(OTHER_EXIT_CODES).map(code => ['', code])]
     assert.deepEqual(listed.sort(), table.sort())

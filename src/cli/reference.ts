@@ -4,6 +4,7 @@ import type { ErrorKind } from '#src/core/error.ts'
 import type { CommandDefinition } from './define.ts'
 import { EXIT_CODES, KIND_MEANINGS, OTHER_EXIT_CODES } from './exit-codes.ts'
 import { wholeProgram } from './program.ts'
+import { displayWidth } from './terminal-text.ts'
 
 /**
  * The pages of docs/reference, made from the tables and the command tree that the program itself uses. A test compares
@@ -21,9 +22,15 @@ const GENERATED = '<!-- Made by `node src/cli/write-reference.ts`; a test compar
 
 const cell = (text: string): string => text.replaceAll('|', '\\|')
 
+/** Padded as the formatter of this repository pads them. */
 function table(headers: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |\n`
-  return `${line(headers)}|${headers.map(() => '---|').join('')}\n${rows.map(line).join('')}`
+  const lines = [headers, ...rows].map(row => row.map(cell))
+  const widths = headers.map((_, column) => Math.max(3, ...lines.map(row => displayWidth(row[column] ?? ''))))
+  const line = (row: readonly string[], fill: string) =>
+    `| ${row.map((text, column) => text + fill.repeat((widths[column] ?? 0) - displayWidth(text))).join(' | ')} |\n`
+  const [head = [], ...body] = lines
+  const rule = headers.map(() => '')
+  return line(head, ' ') + line(rule, '-') + body.map(row => line(row, ' ')).join('')
 }
 
 type Whole = Awaited<ReturnType<typeof wholeProgram>>
@@ -32,6 +39,7 @@ function cliPage(whole: Whole): string {
   const { program } = whole
   const groups = program.commands.filter(command => command.name() !== 'help')
   return `# Command line
+
 ${GENERATED}
 ${CLI_INTRODUCTION}
 ## Options of every command
@@ -117,6 +125,7 @@ function exitCodesPage(): string {
     .sort(([, one], [, other]) => one - other)
     .map(([kind, code]) => [String(code), `\`${kind}\``, KIND_MEANINGS[kind as ErrorKind]])
   return `# Exit codes
+
 ${GENERATED}
 Every failure has a kind, which decides the exit code, and a code such as \`volume-not-found\`, which says exactly what it was (\`--json\` shows both).
 
@@ -139,6 +148,7 @@ function configurationPage(): string {
     field.meaning,
   ])
   return `# Configuration
+
 ${GENERATED}
 Nothing has to be configured. What is, comes from, the later winning: the defaults, a file, the environment, flags (\`--state\`).
 
