@@ -87,7 +87,10 @@ export const secretXml = (secret: { uuid: string; usage: string; description: st
   `<description>${escaped(secret.description)}</description>` +
   `<usage type='volume'><volume>${escaped(secret.usage)}</volume></usage></secret>`
 
-const descriptionOf = (xml: string): string => /<description>([^<]*)<\/description>/.exec(xml)?.[1] ?? ''
+function descriptionOf(xml: string): string {
+  const text = /<description>([^<]*)<\/description>/.exec(xml)?.[1] ?? ''
+  return Object.entries(ESCAPES).reduceRight((done, [character, escape]) => done.replaceAll(escape, character), text)
+}
 
 function checkSame(wanted: { uuid: string; usage: string }, found: SecretRef): void {
   if (found.uuid === wanted.uuid && found.usageType === SecretUsage.VOLUME && found.usageID === wanted.usage) return
