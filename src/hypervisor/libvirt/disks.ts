@@ -13,12 +13,13 @@ import type { Context } from './context.ts'
 import { isBuffered } from './direct-io.ts'
 import type { DomainConfiguration, FoundDisk } from './domain-facts.ts'
 import { diskXml, foundDiskXml } from './domain-xml.ts'
-import { translated } from './errors.ts'
+import { mayHaveEnded, translated } from './errors.ts'
 import { diskOf, type Look, lookExisting, lookOwn } from './look.ts'
 import { type Watch, watching } from './watch.ts'
 
 /** A domain that starts or stops between look and request is looked at again, this often. */
 const ATTEMPTS = 5
+const LOOK_AGAIN_MS = 200
 
 const layer = 'presentation'
 
@@ -37,7 +38,7 @@ export async function present(context: Context, id: string, disk: DomainDisk, wa
         const lacking = whereLacking(found, disk)
         if (lacking === 0) return attempt === 0 ? 'already' : 'made'
         if (attempt === ATTEMPTS) throw notPresented(found, disk)
-        await asIs(() => libvirt.domain.attachDeviceFlags(found.dom, xml, lacking, { signal }))
+        await attach(context, found, xml, lacking, signal)
       }
     }),
   )
@@ -83,12 +84,19 @@ const notPresented = (found: Look, disk: DomainDisk) =>
     { details: { volume: disk.volumeId, layer } },
   )
 
-/** Runs a request; that the domain changed state meanwhile is for the next look to see. */
-async function asIs(request: () => Promise<void>): Promise<void> {
+/** Attaches; that the run ended meanwhile is for the next look to see, once libvirt knows. */
+async function attach(
+  { libvirt, host }: Context,
+  { dom }: Look,
+  xml: string,
+  flags: number,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    await request()
+    await libvirt.domain.attachDeviceFlags(dom, xml, flags, { signal })
   } catch (error) {
-    if (!isLibvirtCode(error, 'OPERATION_INVALID', 'NO_DOMAIN')) throw error
+    if (!mayHaveEnded(error)) throw error
+    await host.clock.sleep(LOOK_AGAIN_MS, signal)
   }
 }
 
@@ -153,7 +161,7 @@ async function askGuest(context: Context, found: Look, disk: FoundDisk, watch: W
 
 /** Answers after which the next look, or the event of an earlier request, tells. */
 function isBeingDecided(error: unknown): boolean {
-  if (isLibvirtCode(error, 'DEVICE_MISSING', 'NO_DOMAIN', 'OPERATION_INVALID')) return true
+  if (isLibvirtCode(error, 'DEVICE_MISSING') || mayHaveEnded(error)) return true
   return isLibvirtError(error) && /already in the process of unplug|device not found|no target device/i.test(error.text)
 }
 
@@ -205,9 +213,9 @@ export async function resize(
     try {
       await context.libvirt.domain.blockResize(found.dom, disk.target, bytes, DomainBlockResize.BYTES, { signal })
     } catch (error) {
-      if (!isLibvirtCode(error, 'OPERATION_INVALID')) throw error
+      if (!mayHaveEnded(error)) throw error
       const now = await lookExisting(context.libvirt, id, signal)
-      if (now.live) throw error
+      if (now.live?.runtimeId === found.live.runtimeId) throw error
     }
   })
 }

@@ -46,6 +46,16 @@ function unavailable(what: string, error: LibvirtConnectionError, details: Error
   )
 }
 
+/** What libvirt says to a request that was under way when QEMU died (`qemu_monitor.c`, `qemu_domain.c`). */
+const QEMU_DIED = /(read from|write to|end of file from) (qemu )?monitor|no longer running|guest unexpectedly quit/i
+
+/**
+ * True if the answer may only mean that the run ended, or the domain went, as the request was made: a look at the domain
+ * tells. libvirt may need a moment to notice a QEMU that died.
+ */
+export const mayHaveEnded = (error: unknown): boolean =>
+  isLibvirtCode(error, 'OPERATION_INVALID', 'NO_DOMAIN') || (isLibvirtError(error) && QEMU_DIED.test(error.text))
+
 /** Runs `work`; what it throws is translated. */
 export async function translated<T>(what: string, details: ErrorDetails, work: () => Promise<T>): Promise<T> {
   try {

@@ -4,7 +4,7 @@ import { HoldfastError, hasCode } from '#src/core/error.ts'
 import type { WaitOptions } from '#src/hypervisor/hypervisor.ts'
 import { DomainPausedReason, DomainStart, isLibvirtCode, type LibvirtError } from '#src/libvirt/index.ts'
 import type { Context } from './context.ts'
-import { domainNotRunning, translated } from './errors.ts'
+import { domainNotRunning, mayHaveEnded, translated } from './errors.ts'
 import { type Look, lookExisting, lookOwn } from './look.ts'
 import { type Watch, watching } from './watch.ts'
 
@@ -77,7 +77,7 @@ async function pressPower({ libvirt }: Context, { dom }: Look, watch: Watch): Pr
   try {
     await libvirt.domain.shutdownFlags(dom, 0, { signal: watch.signal })
   } catch (error) {
-    if (!isLibvirtCode(error, 'OPERATION_INVALID', 'NO_DOMAIN')) throw error
+    if (!mayHaveEnded(error)) throw error
   }
 }
 
@@ -87,11 +87,17 @@ export async function reboot(context: Context, id: string, wait: WaitOptions): P
   await watching(context, id, `rebooting domain ${id}`, wait, async watch => {
     const before = await lookExisting(libvirt, id, watch.signal)
     if (before.state !== 'running') throw domainNotRunning(before.name, before.state)
-    await libvirt.domain.reboot(before.dom, 0, { signal: watch.signal })
+    let ended = false
+    try {
+      await libvirt.domain.reboot(before.dom, 0, { signal: watch.signal })
+    } catch (error) {
+      if (!mayHaveEnded(error)) throw error
+      ended = true
+    }
     await watch.until(async () => {
       const now = await lookExisting(libvirt, id, watch.signal)
       if (!now.live) throw domainNotRunning(now.name, now.state)
-      const rebooted = watch.heard('reboot') || now.live.runtimeId !== before.live?.runtimeId
+      const rebooted = (!ended && watch.heard('reboot')) || now.live.runtimeId !== before.live?.runtimeId
       return rebooted && now.state === 'running' ? true : undefined
     })
   })
@@ -129,7 +135,7 @@ async function pullPlug(
   try {
     await libvirt.domain.destroyFlags(found.dom, 0, { signal: watch.signal })
   } catch (error) {
-    if (isLibvirtCode(error, 'OPERATION_INVALID', 'NO_DOMAIN')) return undefined
+    if (mayHaveEnded(error)) return undefined
     // QEMU outlived SIGKILL (libvirt says EBUSY), or its job lock is held by a request that hangs.
     if (!isLibvirtCode(error, 'SYSTEM_ERROR', 'OPERATION_TIMEOUT')) throw error
     stuck.error = error

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '#src/core/clock.ts'
 import { isHoldfastError } from '#src/core/error.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
 import { code, LONG, SHORT } from '#src/hypervisor/conformance-fixture.ts'
-import { DomainPausedReason, DomainUndefine, Libvirt, DomainState as State } from '#src/libvirt/index.ts'
+import { DomainAffect, DomainPausedReason, DomainUndefine, Libvirt, DomainState as State } from '#src/libvirt/index.ts'
 import { ALIAS, Failure, FakeDomain, ID, VOLUME } from './fake-domain.ts'
 import { LibvirtHypervisor } from './libvirt-hypervisor.ts'
 import { LOOK_MS } from './watch.ts'
@@ -302,6 +302,45 @@ describe('waiting for a guest', () => {
       throw new Failure('OPERATION_INVALID', 'domain is not running')
     }
     assert.equal(await hypervisor.shutdown(ID, LONG), 'made')
+  })
+})
+
+describe('a QEMU that dies while a request is under way', () => {
+  const monitor = () => new Failure('SYSTEM_ERROR', 'Unable to read from monitor: Connection reset by peer')
+  /** libvirt answers the request first and notices the end of the run a moment later. */
+  const die = () => {
+    setImmediate(() => {
+      fake.off()
+      fake.tellLifecycle()
+    })
+    throw monitor()
+  }
+
+  it('has powered off', async () => {
+    fake.server.handlers.domainShutdownFlags = die
+    assert.equal(await hypervisor.shutdown(ID, LONG), 'made')
+  })
+
+  it('has not rebooted', async () => {
+    fake.server.handlers.domainReboot = die
+    await assert.rejects(hypervisor.reboot(ID, LONG), code('domain-not-running'))
+  })
+
+  it('has let go of its disks', async () => {
+    onUnplug(die)
+    assert.equal(await hypervisor.withdraw(ID, VOLUME, LONG), 'made')
+  })
+
+  it('has taken no disk, but will at its next run', async () => {
+    fake.liveDisk = false
+    fake.persistentDisk = false
+    fake.server.handlers.domainAttachDeviceFlags = ({ flags }) => {
+      if (flags & DomainAffect.LIVE) die()
+      fake.persistentDisk = true
+    }
+    const source = { mechanism: 'none', kind: 'file', path: '/pool/a', sizeBytes: 1 } as const
+    const disk = { volumeId: VOLUME, target: 'vda', source, readonly: false, shareable: false, discard: false }
+    assert.equal(await hypervisor.present(ID, disk, LONG), 'made')
   })
 })
 
