@@ -1,63 +1,82 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { afterEach, beforeEach, describe, it } from 'node:test'
 import { hasCode } from '#src/core/error.ts'
 import type { Nic, NicSpec } from './nic.ts'
 
 export interface NicFixture extends AsyncDisposable {
   readonly nic: Nic
-  /** On a bridge that is there. */
-  readonly spec: NicSpec
-  /** A name that no interface has. */
-  readonly absentBridge: string
-  /** Leaves a tap of the interface's name, as a domain does that died without libvirt. */
-  leaveTap(): Promise<void>
-  /** Puts an interface that is no tap in its place. */
-  putForeign(): Promise<void>
-  tapExists(): Promise<boolean>
+  /** A bridge that is there. */
+  readonly bridge: string
+  /** A name of an interface that is not there. */
+  readonly free: string
+  /** Leaves a tap behind, or puts something else under this name. */
+  add(name: string, kind: 'tap' | 'other'): Promise<void>
+  has(name: string): Promise<boolean>
 }
 
-/** What every implementation of the network interface port does. `suite` lets a test skip it, with its reason. */
-export function nicConformance(
-  name: string,
-  make: () => Promise<NicFixture>,
-  options: { readonly skip?: string | false } = {},
-): void {
-  describe(`nic: ${name}`, { skip: options.skip ?? false }, () => {
-    it('plugs into a bridge that is there, as often as asked', async () => {
-      await using fixture = await make()
-      await fixture.nic.check(fixture.spec)
-      await fixture.nic.plug(fixture.spec)
-      await fixture.nic.plug(fixture.spec)
+/** What every plugger of interfaces does; run by each implementation and by the simulated twin. */
+export function nicConformance(name: string, make: () => Promise<NicFixture>): void {
+  describe(`network interface: ${name}`, () => {
+    let fixture: NicFixture
+    let nic: Nic
+    let spec: NicSpec
+    beforeEach(async () => {
+      fixture = await make()
+      nic = fixture.nic
+      spec = { portId: 'port-1', bridge: fixture.bridge, tap: fixture.free, mac: '52:54:00:00:00:01' }
+    })
+    afterEach(async () => await fixture[Symbol.asyncDispose]())
+
+    const refused = async (work: Promise<unknown>, code: string) =>
+      await assert.rejects(work, error => {
+        assert.ok(hasCode(error, code), String(error))
+        return true
+      })
+
+    it('plugs and unplugs, each twice', async () => {
+      await nic.check(spec)
+      await nic.plug(spec)
+      assert.equal(await nic.plug(spec), 'already')
+      await nic.unplug(spec)
+      assert.equal(await nic.unplug(spec), 'already')
     })
 
-    it('says that the bridge is not there', async () => {
-      await using fixture = await make()
-      const spec = { ...fixture.spec, bridge: fixture.absentBridge }
-      const named = (error: unknown) => hasCode(error, 'bridge-not-found') && String(error).includes(spec.bridge)
-      await assert.rejects(fixture.nic.check(spec), named)
-      await assert.rejects(fixture.nic.plug(spec), named)
+    it('removes a tap that was left over, once', async () => {
+      await fixture.add(spec.tap, 'tap')
+      await nic.check(spec)
+      assert.equal(await nic.unplug(spec), 'made')
+      assert.equal(await fixture.has(spec.tap), false)
+      assert.equal(await nic.unplug(spec), 'already')
     })
 
-    it('does not take any other interface for a bridge', async () => {
-      await using fixture = await make()
-      await fixture.leaveTap()
-      const spec = { ...fixture.spec, bridge: fixture.spec.tap }
-      await assert.rejects(fixture.nic.check(spec), error => hasCode(error, 'bridge-not-found'))
+    it('refuses a bridge that is not there, and what is no bridge; unplugging needs none', async () => {
+      const absent = { ...spec, bridge: 'hf-absent' }
+      await refused(nic.check(absent), 'bridge-not-found')
+      await refused(nic.plug(absent), 'bridge-not-found')
+      assert.equal(await nic.unplug(absent), 'already')
+      await fixture.add(spec.tap, 'tap')
+      await refused(nic.check({ ...spec, bridge: spec.tap }), 'bridge-not-found')
     })
 
-    it('removes a tap that was left, and answers "already" after that', async () => {
-      await using fixture = await make()
-      await fixture.leaveTap()
-      assert.equal(await fixture.nic.unplug(fixture.spec), 'made')
-      assert.equal(await fixture.tapExists(), false)
-      assert.equal(await fixture.nic.unplug(fixture.spec), 'already')
+    it('leaves alone what has its name and is no tap', async () => {
+      await fixture.add(spec.tap, 'other')
+      assert.equal(await nic.unplug(spec), 'already')
+      assert.equal(await fixture.has(spec.tap), true)
+      await refused(nic.check(spec), 'interface-foreign')
     })
 
-    it('leaves alone what has the name but is no tap', async () => {
-      await using fixture = await make()
-      await fixture.putForeign()
-      await assert.rejects(fixture.nic.unplug(fixture.spec), error => hasCode(error, 'interface-foreign'))
-      assert.equal(await fixture.tapExists(), true)
+    it('refuses names that no interface can have (I10)', async () => {
+      for (const wrong of ['', '..', 'a/b', '-n', 'a b', 'sixteen-letters-', '../../x']) {
+        await refused(nic.check({ ...spec, bridge: wrong }), 'invalid-name')
+        await refused(nic.unplug({ ...spec, tap: wrong }), 'invalid-name')
+      }
+    })
+
+    it('does nothing for a caller who has given up', async () => {
+      const reason = new Error('enough')
+      await fixture.add(spec.tap, 'tap')
+      await assert.rejects(nic.unplug(spec, AbortSignal.abort(reason)), error => error === reason)
+      assert.equal(await fixture.has(spec.tap), true)
     })
   })
 }

@@ -4,15 +4,15 @@ import { World } from './world.ts'
 
 nicConformance('simulated', async () => {
   const world = new World()
-  const spec = { portId: world.random.uuid(), bridge: 'br0', tap: 'tap0', mac: '52:54:00:12:34:56' }
-  world.interfaces.set(spec.bridge, { name: spec.bridge, kind: 'bridge' })
+  world.interfaces.set('br0', { name: 'br0', kind: 'bridge' })
   return {
     nic: new SimNic(world),
-    spec,
-    absentBridge: 'br9',
-    leaveTap: async () => void world.interfaces.set(spec.tap, { name: spec.tap, kind: 'tap', bridge: spec.bridge }),
-    putForeign: async () => void world.interfaces.set(spec.tap, { name: spec.tap, kind: 'other' }),
-    tapExists: async () => world.interfaces.has(spec.tap),
+    bridge: 'br0',
+    free: 'tap0',
+    add: async (name, kind) => {
+      world.interfaces.set(name, { name, kind })
+    },
+    has: async name => world.interfaces.has(name),
     [Symbol.asyncDispose]: async () => {},
   }
 })

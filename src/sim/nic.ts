@@ -3,7 +3,9 @@ import { HoldfastError } from '#src/core/error.ts'
 import type { Nic, NicSpec } from '#src/nics/nic.ts'
 import type { World } from './world.ts'
 
-/** The twin of Linux bridges. */
+const INTERFACE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/
+
+/** The simulated twin of interfaces on a Linux bridge. The hypervisor's twin makes the taps. */
 export class SimNic implements Nic {
   readonly #world: World
 
@@ -11,10 +13,19 @@ export class SimNic implements Nic {
     this.#world = world
   }
 
-  async check({ bridge }: NicSpec, signal?: AbortSignal): Promise<void> {
-    const found = await this.#world.look(`sysfs ${bridge}`, () => this.#world.interfaces.get(bridge), signal)
-    if (found?.kind === 'bridge') return
-    throw new HoldfastError('not-found', 'bridge-not-found', `there is no bridge '${bridge}' on this host`)
+  async check(nic: NicSpec, signal?: AbortSignal): Promise<void> {
+    await this.#world.look(`nic check ${nic.portId}`, () => this.#check(nic), signal)
+  }
+
+  #check(nic: NicSpec): void {
+    checkNames(nic)
+    const { interfaces } = this.#world
+    if (interfaces.get(nic.bridge)?.kind !== 'bridge') {
+      throw new HoldfastError('not-found', 'bridge-not-found', `there is no bridge ${nic.bridge}`)
+    }
+    if ((interfaces.get(nic.tap)?.kind ?? 'tap') !== 'tap') {
+      throw new HoldfastError('conflict', 'interface-foreign', `network interface ${nic.tap} is there and is no tap`)
+    }
   }
 
   async plug(nic: NicSpec, signal?: AbortSignal): Promise<Change> {
@@ -22,18 +33,19 @@ export class SimNic implements Nic {
     return 'already'
   }
 
-  async unplug({ tap }: NicSpec, signal?: AbortSignal): Promise<Change> {
+  async unplug(nic: NicSpec, signal?: AbortSignal): Promise<Change> {
     const { interfaces } = this.#world
-    const found = await this.#world.look(`sysfs ${tap}`, () => interfaces.get(tap), signal)
-    if (!found) return 'already'
-    if (found.kind !== 'tap') {
-      throw new HoldfastError(
-        'unsafe',
-        'interface-foreign',
-        `network interface '${tap}' is not a tap; it is left alone`,
-      )
+    const standing = () => {
+      checkNames(nic)
+      return interfaces.get(nic.tap)?.kind === 'tap'
     }
-    await this.#world.effect(`ip link delete ${tap}`, () => interfaces.delete(tap), signal)
-    return 'made'
+    if (!(await this.#world.look(`nic find ${nic.portId}`, standing, signal))) return 'already'
+    const remove = () => (interfaces.delete(nic.tap) ? 'made' : 'already')
+    return await this.#world.effect(`ip link delete ${nic.tap}`, remove, signal)
   }
+}
+
+function checkNames(nic: NicSpec): void {
+  if ([nic.bridge, nic.tap].every(name => INTERFACE_NAME.test(name))) return
+  throw new HoldfastError('invalid-input', 'invalid-name', `port ${nic.portId} has no name for a network interface`)
 }

@@ -89,7 +89,7 @@ export const secretXml = (secret: { uuid: string; usage: string; description: st
 
 function descriptionOf(xml: string): string {
   const text = /<description>([^<]*)<\/description>/.exec(xml)?.[1] ?? ''
-  return Object.entries(ESCAPES).reduceRight((done, [character, escape]) => done.replaceAll(escape, character), text)
+  return Object.entries(ESCAPES).reduceRight((done, [character, entity]) => done.replaceAll(entity, character), text)
 }
 
 function checkSame(wanted: { uuid: string; usage: string }, found: SecretRef): void {
