@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { GIB, MIB } from '#src/core/sizes.ts'
-import { volumeServiceConformance } from '#src/volumes/conformance.ts'
-import type { FixtureSettings } from '#src/volumes/conformance-fixture.ts'
+import { type FixtureSettings, volumeServiceConformance } from '#src/volumes/conformance.ts'
 import { faultAt } from './faults.ts'
 import { SimKeyManager } from './key-manager.ts'
 import { SimVolumeService } from './volume-service.ts'
@@ -29,7 +28,7 @@ volumeServiceConformance('simulated', async settings => {
     service,
     hostName: world.hostName,
     availabilityZone: 'zone-1',
-    images: {
+    images: async () => ({
       raw: image('/images/raw', MIB),
       qcow2: image('/images/qcow2', MIB),
       large: image('/images/large', GIB + MIB),
@@ -38,7 +37,7 @@ volumeServiceConformance('simulated', async settings => {
       empty: image('/images/empty', 0),
       directory: '/images',
       absent: '/images/absent',
-    },
+    }),
     hasKey: async id => keys.keys.has(id),
     hideStorage: async id => {
       const file = world.files.get(service.path(id))

@@ -127,7 +127,9 @@ export function contentConformance(make: MakeVolumeService): void {
   describe('images', () => {
     it(
       'become bootable volumes',
-      using(make, async ({ service, images }) => {
+      using(make, async fixture => {
+        const { service } = fixture
+        const images = await fixture.images()
         for (const imageFile of [images.raw, images.qcow2]) {
           const { size, bootable, status } = await service.create({ imageFile })
           assert.deepEqual([size, bootable, status], [1, true, 'available'])
@@ -139,7 +141,9 @@ export function contentConformance(make: MakeVolumeService): void {
 
     it(
       'that are none are refused, and make nothing',
-      using(make, async ({ service, images }) => {
+      using(make, async fixture => {
+        const { service } = fixture
+        const images = await fixture.images()
         const bad = (
           imageFile: string,
           code: string,
@@ -159,7 +163,8 @@ export function contentConformance(make: MakeVolumeService): void {
     it(
       'replace the content of a volume that is available, or reserved if that is allowed',
       using(make, async fixture => {
-        const { service, images } = fixture
+        const { service } = fixture
+        const images = await fixture.images()
         const { id } = await blank(service)
         const reimage = (imageFile: string, reimageReserved = false) =>
           service.reimageVolume(id, { imageFile, reimageReserved })
@@ -191,7 +196,8 @@ export function contentConformance(make: MakeVolumeService): void {
       it(
         `of provider ${provider} have a key of their own, which goes with them`,
         using(make, async fixture => {
-          const { service, hostName, images } = fixture
+          const { service, hostName } = fixture
+          const images = await fixture.images()
           await encrypted(service, provider)
           const one = await blank(service, { volumeType: provider })
           assert.equal(one.encrypted, true)

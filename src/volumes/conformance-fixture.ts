@@ -3,23 +3,25 @@ import type { ConnectorProperties } from '#src/core/connection-info.ts'
 import { type ErrorKind, HoldfastError } from '#src/core/error.ts'
 import type { CreateVolume, Volume, VolumeService } from './volume-service.ts'
 
+/** Absolute paths. */
+export interface TestImages {
+  /** 1 MiB. */
+  readonly raw: string
+  readonly qcow2: string
+  /** More than 1 GiB. */
+  readonly large: string
+  readonly backed: string
+  readonly vmdk: string
+  readonly empty: string
+  readonly directory: string
+  readonly absent: string
+}
+
 export interface VolumeServiceFixture {
   readonly service: VolumeService
   readonly hostName: string
   readonly availabilityZone: string
-  /** Absolute paths. */
-  readonly images: {
-    /** 1 MiB. */
-    readonly raw: string
-    readonly qcow2: string
-    /** More than 1 GiB. */
-    readonly large: string
-    readonly backed: string
-    readonly vmdk: string
-    readonly empty: string
-    readonly directory: string
-    readonly absent: string
-  }
+  images(): Promise<TestImages>
   hasKey(keyId: string): Promise<boolean>
   /** Takes the volume's storage away behind the service's back, or puts it back. */
   hideStorage(volumeId: string): Promise<void>

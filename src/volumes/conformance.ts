@@ -4,7 +4,7 @@ import { contentConformance } from './conformance-content.ts'
 import type { MakeVolumeService } from './conformance-fixture.ts'
 import { volumeConformance } from './conformance-volumes.ts'
 
-export type { MakeVolumeService, VolumeServiceFixture } from './conformance-fixture.ts'
+export type { FixtureSettings, MakeVolumeService, TestImages, VolumeServiceFixture } from './conformance-fixture.ts'
 
 /** What every volume service that owns its states must do, whoever keeps the data. */
 export function volumeServiceConformance(name: string, make: MakeVolumeService): void {

@@ -50,7 +50,7 @@ export class Database {
 
   close(): void {
     this.#statements.clear()
-    this.#db.close()
+    if (this.#db.isOpen) this.#db.close()
   }
 
   #prepare(sql: string): StatementSync {

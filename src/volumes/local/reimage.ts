@@ -1,4 +1,4 @@
-import { HoldfastError } from '#src/core/error.ts'
+import { asHoldfastError, HoldfastError } from '#src/core/error.ts'
 import { gibToBytes } from '#src/core/sizes.ts'
 import { ALLOWED, invalidSize } from '../rules.ts'
 import type { Catalog } from './catalog.ts'
@@ -69,20 +69,20 @@ export class Reimage {
   }
 
   async #undo(row: VolumeRow, cause: unknown): Promise<unknown> {
+    const { id } = row
     try {
-      const facts = await this.#pool.facts(this.#pool.volumePath(row.id))
-      if ((facts?.inode ?? null) !== row.inode) return leftBehind(cause, cause, this.#halfDone(row.id))
-      await this.#pool.remove(this.#pool.nextPath(row.id))
-      this.#record(row.id, row, row.bootable)
-      this.#catalog.setStatus(row.id, ['downloading'], row.status)
+      const facts = await this.#pool.facts(this.#pool.volumePath(id))
+      if ((facts?.inode ?? null) !== row.inode) {
+        await this.recover(this.#catalog.volume(id))
+        return leftInPlace(cause, id)
+      }
+      await this.#pool.remove(this.#pool.nextPath(id))
+      this.#record(id, row, row.bootable)
+      this.#catalog.setStatus(id, ['downloading'], row.status)
       return cause
     } catch (undo) {
-      return leftBehind(cause, undo, this.#halfDone(row.id))
+      return leftBehind(cause, undo, `volume ${id} in state 'downloading' until the next start`)
     }
-  }
-
-  #halfDone(id: string): string {
-    return `volume ${id} in state 'downloading' until the next start`
   }
 
   /** After a crash: what is recorded and what lies in the pool say how far it had come. */
@@ -96,3 +96,7 @@ export class Reimage {
     else this.#catalog.setStatus(row.id, ['downloading'], 'error')
   }
 }
+
+/** The very last step failed although it was done. */
+const leftInPlace = (cause: unknown, id: string): HoldfastError =>
+  asHoldfastError(cause).within({ volume: id, left: 'the new image is in its place' })

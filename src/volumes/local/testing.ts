@@ -7,7 +7,7 @@ import { Secret } from '#src/core/secret.ts'
 import { GIB, MIB } from '#src/core/sizes.ts'
 import type { Host } from '#src/host/host.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
-import type { FixtureSettings, VolumeServiceFixture } from '../conformance-fixture.ts'
+import type { FixtureSettings, TestImages, VolumeServiceFixture } from '../conformance.ts'
 import { openLocalVolumes } from './open.ts'
 import type { LocalVolumeConfig, LocalVolumeOptions, VolumeKeys } from './settings.ts'
 
@@ -99,7 +99,7 @@ export class LocalBench implements AsyncDisposable {
     await this.host.run({ tool: 'qemu-img', args })
   }
 
-  async images(): Promise<VolumeServiceFixture['images']> {
+  async images(): Promise<TestImages> {
     const raw = await this.raw('raw.img', 'image ')
     const at = (name: string) => join(this.folder, name)
     await this.qemuImg('convert', '-f', 'raw', '-O', 'qcow2', raw, at('one.qcow2'))
@@ -132,7 +132,7 @@ export async function localFixture({ quotas = {} }: FixtureSettings = {}): Promi
     service,
     hostName: HOST_NAME,
     availabilityZone: 'zone-1',
-    images: await bench.images(),
+    images: () => bench.images(),
     hasKey: async id => bench.keys.stored.has(id),
     hideStorage: id => bench.host.files.rename(bench.path(id), `${bench.path(id)}.hidden`),
     showStorage: id => bench.host.files.rename(`${bench.path(id)}.hidden`, bench.path(id)),
