@@ -10,6 +10,10 @@ export interface SimLuks {
   uuid: string
   passphraseHash: string
   readonly payloadOffsetBytes: number
+  /** `aes-xts-plain64` unless told. */
+  readonly cipher?: string | undefined
+  /** 512 unless told. */
+  readonly keySizeBits?: number | undefined
   /** The magic is there, the rest is not. */
   damaged?: boolean
 }

@@ -1,0 +1,81 @@
+import { type EncryptorFixture, encryptorConformance, RIGHT } from '#src/encryptors/conformance.ts'
+import type { Encryptor, UnlockRequest } from '#src/encryptors/encryptor.ts'
+import { SimLuksEncryptor, SimNativeEncryptor } from './encryptor.ts'
+import { hashOf, World } from './world.ts'
+
+const SIZE = 2 ** 25
+
+function fixture(version: 1 | 2, block: boolean, make: (world: World) => Encryptor): EncryptorFixture {
+  const world = new World()
+  let loops = 0
+  const below = (request: UnlockRequest) => {
+    const file = world.below(request.source.path)
+    if (!file) throw new Error(`nothing at ${request.source.path}`)
+    return file
+  }
+  const volume = async (): Promise<UnlockRequest> => {
+    const volumeId = world.random.uuid()
+    const passphraseHash = hashOf(new TextEncoder().encode(RIGHT))
+    const luks = { version, uuid: volumeId, passphraseHash, payloadOffsetBytes: 2 ** 24 }
+    const backingPath = `/pool/${volumeId}`
+    const file = world.addFile(backingPath, { sizeBytes: SIZE, content: volumeId, luks })
+    const loop = `/dev/loop${loops++}`
+    if (block) world.loops.set(loop, { path: loop, file, backingPath })
+    return {
+      volumeId,
+      luksUuid: volumeId,
+      source: {
+        kind: block ? 'block' : 'file',
+        path: block ? loop : backingPath,
+        sizeBytes: SIZE,
+        identity: { inode: file.inode, luksUuid: volumeId },
+      },
+      encryption: {
+        provider: version === 2 ? 'luks2' : 'luks',
+        controlLocation: 'front-end',
+        cipher: 'aes-xts-plain64',
+        keySize: 512,
+        keyId: world.random.uuid(),
+      },
+    }
+  }
+  return {
+    encryptor: make(world),
+    volume,
+    async spoil(request, how) {
+      const file = below(request)
+      if (how === 'blank') file.luks = undefined
+      else if (file.luks && how === 'damaged') file.luks.damaged = true
+      else if (file.luks) file.luks.uuid = world.random.uuid()
+    },
+    head: async request => JSON.stringify(below(request).luks ?? null),
+    drop: async ({ volumeId }) => {
+      world.files.delete(`/pool/${volumeId}`)
+    },
+    async restart() {
+      await world.restart()
+      return make(world)
+    },
+    async hold(path) {
+      world.hold(path, 'process 1')
+      return { holder: 'process 1', release: async () => world.release(path, 'process 1') }
+    },
+    async putInTheWay(request, target) {
+      const { source, volumeId: other } = await volume()
+      const name = `crypt-${request.volumeId}`
+      const dmUuid = target === 'crypt' ? `CRYPT-LUKS${version}-${other.replaceAll('-', '')}-${name}` : ''
+      world.mappings.set(name, { name, target, dmUuid, over: source.path, sizeBytes: SIZE })
+    },
+    [Symbol.asyncDispose]: async () => {},
+  }
+}
+
+encryptorConformance('simulated dm-crypt, LUKS1', { mappings: true }, async () =>
+  fixture(1, true, world => new SimLuksEncryptor(world)),
+)
+encryptorConformance('simulated dm-crypt, LUKS2', { mappings: true }, async () =>
+  fixture(2, true, world => new SimLuksEncryptor(world)),
+)
+encryptorConformance('simulated LUKS by QEMU itself', { mappings: false }, async () =>
+  fixture(1, false, world => new SimNativeEncryptor(world)),
+)
