@@ -16,7 +16,10 @@ test('a whole life of an instance whose volume goes through dm-crypt', { timeout
 
   assert.match(life.proof, new RegExp(`marker=${MARKER}`))
   const host = createNodeHost()
-  const { stdout } = await host.run({ tool: 'dmsetup', args: ['table', '--target', 'crypt', `crypt-${life.volume.id}`] })
+  const { stdout } = await host.run({
+    tool: 'dmsetup',
+    args: ['table', '--target', 'crypt', `crypt-${life.volume.id}`],
+  })
   assert.match(stdout, / crypt aes-xts-plain64 /)
   const { mappings } = await holdfast.instances.show(life.instanceId)
   const [mapping] = mappings
@@ -25,7 +28,10 @@ test('a whole life of an instance whose volume goes through dm-crypt', { timeout
 
   await holdfast.instances.delete(life.instanceId)
 
-  assert.equal((await host.run({ tool: 'dmsetup', args: ['ls', '--target', 'crypt'] })).stdout.includes('crypt-'), false)
+  assert.equal(
+    (await host.run({ tool: 'dmsetup', args: ['ls', '--target', 'crypt'] })).stdout.includes('crypt-'),
+    false,
+  )
   assert.equal((await host.run({ tool: 'losetup', args: ['--list', '--json'] })).stdout.includes(pool), false)
   assert.equal((await readFile(pool)).subarray(0, 64 << 20).includes(MARKER), false)
   await holdfast.volumes.delete(life.volume.id)

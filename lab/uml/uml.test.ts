@@ -70,13 +70,13 @@ describe('a lab guest', { timeout: 240_000 }, () => {
   })
 
   test('that panics is told from one that exits', async () => {
-    const result = await runInUml({ script: 'echo c > /proc/sysrq-trigger' })
+    const result = await runInUml({ script: 'echo c > /proc/sysrq-trigger', timeoutMs: 30_000 })
 
     assert.deepEqual([result.exitCode, result.ended], [125, 'guest-died'])
     assert.match(result.console, /sysrq triggered crash/i)
   })
 
-  test('dies with the process that started it', async () => {
+  test('dies with the process that started it', { timeout: 30_000 }, async t => {
     const program = `import { runInUml } from ${JSON.stringify(fileURLToPath(new URL('./uml.ts', import.meta.url)))}
       await runInUml({ script: 'echo up; sleep infinity', live: { stdout: process.stdout, stderr: process.stderr } })`
     const parent = spawn(process.execPath, ['--input-type=module', '-e', program], {
@@ -90,7 +90,10 @@ describe('a lab guest', { timeout: 240_000 }, () => {
     parent.kill('SIGKILL')
     await once(parent, 'close')
 
-    while ((await processesNaming(folder)).length > 0) await new Promise(resolve => setImmediate(resolve))
+    while ((await processesNaming(folder)).length > 0) {
+      t.signal.throwIfAborted()
+      await new Promise(resolve => setImmediate(resolve))
+    }
   })
 })
 

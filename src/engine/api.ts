@@ -42,7 +42,8 @@ export interface PlanView {
 
 export type StepOutcome =
   | { readonly state: 'started' | 'undo-started' }
-  | { readonly state: 'done' | 'undone'; readonly change: 'made' | 'already'; readonly ms: number }
+  /** `looked`: a step that only looks at the host, and found it well. */
+  | { readonly state: 'done' | 'undone'; readonly change: 'made' | 'already' | 'looked'; readonly ms: number }
   | { readonly state: 'failed' | 'undo-failed'; readonly message: string; readonly ms: number }
 
 /** What an observer of an operation is told, as it happens. */

@@ -111,7 +111,7 @@ export class Executor {
       this.done.push(step)
       ran.push({ number, step, failed: false })
       this.#pending.push(this.#entry(number, step, 'done', { change }), ...writes)
-      this.#tell(number, step, { state: 'done', change, ms: ms() })
+      this.#tell(number, step, { state: 'done', change: onlyLooks(step.action) ? 'looked' : change, ms: ms() })
     } catch (cause) {
       ran.push({ number, step, failed: true })
       this.failed.push(step)

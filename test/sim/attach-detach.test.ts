@@ -15,7 +15,10 @@ describe('attach and detach', () => {
       await rig.instances.attach(id, volumeId)
 
       assert.equal((await rig.parts.volumes.get(volumeId)).status, 'in-use')
-      assert.deepEqual((await rig.instances.show(id)).mappings.map(row => row.target), ['vda'])
+      assert.deepEqual(
+        (await rig.instances.show(id)).mappings.map(row => row.target),
+        ['vda'],
+      )
       assert.equal(rig.libvirt.domains.get(id)?.live?.disks.length, 1)
       assert.equal(rig.libvirt.domains.get(id)?.persistent?.disks.length, 1)
       assert.deepEqual(rig.badSights(), [])
@@ -24,7 +27,10 @@ describe('attach and detach', () => {
 
       assert.equal((await rig.parts.volumes.get(volumeId)).status, 'available')
       assert.deepEqual((await rig.instances.show(id)).mappings, [])
-      assert.deepEqual(rig.traces().filter(trace => !/^(domain|tap) /.test(trace)), [])
+      assert.deepEqual(
+        rig.traces().filter(trace => !/^(domain|tap) /.test(trace)),
+        [],
+      )
     })
 
     it(`at rest, ${provider ?? 'plain'}: proved to open, and closed again`, async () => {
@@ -87,7 +93,10 @@ describe('attach and detach', () => {
 
     await assert.rejects(
       rig.instances.detach(id, volumeId),
-      error => hasCode(error, 'device-detach-failed') && isHoldfastError(error) && /nothing is left/.test(error.details.left ?? ''),
+      error =>
+        hasCode(error, 'device-detach-failed') &&
+        isHoldfastError(error) &&
+        /nothing is left/.test(error.details.left ?? ''),
     )
 
     assert.equal((await rig.parts.volumes.get(volumeId)).status, 'in-use')
@@ -130,7 +139,7 @@ describe('attach and detach', () => {
 
 describe('an attach that fails', () => {
   const failures: readonly { name: string; code: string; prepare: (rig: Rig, path: string) => unknown }[] = [
-    { name: 'at the key', code: 'key-manager-unavailable', prepare: rig => Object.assign(rig.keys, { reachable: false }) },
+    { name: 'at the key', code: 'key-manager-unavailable', prepare: rig => rig.keysAway() },
     { name: 'at the storage', code: 'storage-absent', prepare: (rig, path) => rig.world.files.delete(path) },
   ]
   for (const { name, code, prepare } of failures) {

@@ -4,7 +4,10 @@ import { hasCode, isHoldfastError } from '#src/core/error.ts'
 import { Rig } from './rig.ts'
 
 /** States that a host was left in; each in terms of what an operator would find. */
-const BROKEN: readonly { readonly name: string; readonly leave: (rig: Rig, id: string, volumeId: string) => unknown }[] = [
+const BROKEN: readonly {
+  readonly name: string
+  readonly leave: (rig: Rig, id: string, volumeId: string) => unknown
+}[] = [
   { name: 'nothing: the guest runs', leave: () => {} },
   { name: 'QEMU killed', leave: (rig, id) => rig.libvirt.endRun(domain(rig, id)) },
   {
@@ -34,15 +37,6 @@ const BROKEN: readonly { readonly name: string; readonly leave: (rig: Rig, id: s
     leave: (rig, id, volumeId) => {
       rig.libvirt.endRun(domain(rig, id))
       rig.world.mappings.delete(`crypt-${volumeId}`)
-    },
-  },
-  {
-    name: 'QEMU killed, a stale mapping of our name over nothing of ours',
-    leave: (rig, id, volumeId) => {
-      rig.libvirt.endRun(domain(rig, id))
-      const name = `crypt-${volumeId}`
-      rig.world.addFile('/dev/sdz', { kind: 'block', sizeBytes: 2 ** 30 })
-      rig.world.mappings.set(name, { name, target: 'linear', dmUuid: '', over: '/dev/sdz', sizeBytes: 2 ** 30 })
     },
   },
   { name: 'the power was cut', leave: rig => rig.reboot() },
@@ -117,9 +111,7 @@ const IMPOSSIBLE: readonly {
   {
     name: 'the key manager is away',
     code: 'key-manager-unavailable',
-    leave: rig => {
-      rig.keys.reachable = false
-    },
+    leave: rig => rig.keysAway(),
   },
   {
     name: 'libvirt does not run',
@@ -144,11 +136,17 @@ describe('hard reboot refuses, and touches nothing, if', () => {
 
       await assert.rejects(
         rig.instances.hardReboot(id),
-        error => (code === '' || hasCode(error, code)) && isHoldfastError(error) && /nothing was touched/.test(error.details.left ?? ''),
+        error =>
+          (code === '' || hasCode(error, code)) &&
+          isHoldfastError(error) &&
+          /nothing was touched/.test(error.details.left ?? ''),
       )
 
       const effects = rig.world.passed.slice(passed).filter(point => point.kind === 'effect')
-      assert.deepEqual(effects.filter(point => point.name !== 'store commit'), [])
+      assert.deepEqual(
+        effects.filter(point => point.name !== 'store commit'),
+        [],
+      )
       assert.deepEqual(rig.traces(), before)
       assert.equal(domain(rig, id).state, 'running')
       assert.equal((await rig.parts.store.instance(id))?.status, 'ACTIVE')
@@ -159,14 +157,16 @@ describe('hard reboot refuses, and touches nothing, if', () => {
     const rig = new Rig()
     const volumeId = await rig.volume('luks2')
     const id = await rig.instance('web', [volumeId, await rig.volume()])
-    rig.keys.reachable = false
+    rig.keysAway()
 
-    await assert.rejects(rig.instances.hardReboot(id, { force: true }), error => hasCode(error, 'key-manager-unavailable'))
+    await assert.rejects(rig.instances.hardReboot(id, { force: true }), error =>
+      hasCode(error, 'key-manager-unavailable'),
+    )
 
     assert.deepEqual(rig.traces(), [])
     const failed = await rig.instances.show(id)
     assert.deepEqual([failed.record.status, failed.record.fault?.code], ['ERROR', 'key-manager-unavailable'])
-    rig.keys.reachable = true
+    rig.allWell()
     await rig.instances.hardReboot(id)
     const view = await rig.instances.show(id)
     assert.deepEqual([view.record.status, view.record.fault, view.power], ['ACTIVE', undefined, 'running'])

@@ -94,14 +94,23 @@ describe('an instance', () => {
     const rig = new Rig()
     const volumeId = await rig.volume('luks2')
     const id = await rig.instance('web', [volumeId])
-    rig.keys.reachable = false
+    rig.keysAway()
     const passed = rig.world.passed.length
     const plan = await rig.instances.plan({ kind: 'hard-reboot', id })
     assert.equal(plan.steps[0]?.action, 'preflight')
-    assert.deepEqual(plan.problems.map(problem => problem.code), ['key-manager-unavailable'])
+    assert.deepEqual(
+      plan.problems.map(problem => problem.code),
+      ['key-manager-unavailable'],
+    )
     const again = await rig.instances.plan({ kind: 'attach', id, volumeId })
-    assert.deepEqual(again.problems.map(problem => problem.code), ['already-attached'])
-    assert.deepEqual(rig.world.passed.slice(passed).filter(point => point.kind === 'effect'), [])
+    assert.deepEqual(
+      again.problems.map(problem => problem.code),
+      ['already-attached'],
+    )
+    assert.deepEqual(
+      rig.world.passed.slice(passed).filter(point => point.kind === 'effect'),
+      [],
+    )
   })
 })
 

@@ -1,19 +1,23 @@
 import { KeyedLock } from '#src/core/concurrency.ts'
+import { HoldfastError } from '#src/core/error.ts'
+import { NoopEncryptor } from '#src/encryptors/noop/noop-encryptor.ts'
 import type { CreateInstance } from '#src/engine/api.ts'
 import { InstancesEngine } from '#src/engine/instances.ts'
 import { OperationsEngine } from '#src/engine/operations.ts'
 import type { Parts } from '#src/engine/parts.ts'
 import { SimConnector } from '#src/sim/connector.ts'
+import { SimLuksEncryptor, SimNativeEncryptor } from '#src/sim/encryptor.ts'
+import { noFaults } from '#src/sim/faults.ts'
 import { SimHypervisor, simLibvirt } from '#src/sim/hypervisor.ts'
 import { SimKeyManager } from '#src/sim/key-manager.ts'
 import { SimNic } from '#src/sim/nic.ts'
 import { openSimStore } from '#src/sim/store.ts'
+import { SimVolumeService } from '#src/sim/volume-service.ts'
 import { World } from '#src/sim/world.ts'
 import type { Store } from '#src/store/store.ts'
-import { simEncryptors } from './encryptors.ts'
-import { SimVolumeService } from '#src/sim/volume-service.ts'
 
 export const GRACE_MS = 60_000
+export const POOL = '/pool'
 
 /** One process of Holdfast on a simulated host; `restart` gives the next one. */
 export class Rig {
@@ -43,10 +47,14 @@ export class Rig {
       clock: world.clock,
       random: world.random,
       store: this.#store ?? openSimStore(world),
-      volumes: new SimVolumeService(world, this.keys),
+      volumes: new SimVolumeService(world, { keys: this.keys, pool: POOL }),
       keys: this.keys,
       connectors: new Map([['local', new SimConnector(world)]]),
-      encryptors: simEncryptors(world),
+      encryptors: {
+        'dm-crypt': new SimLuksEncryptor(world),
+        native: new SimNativeEncryptor(world),
+        none: new NoopEncryptor(),
+      },
       hypervisor: new SimHypervisor(world),
       nic: new SimNic(world),
       mechanisms: async () => ({ dmCrypt: this.dmCrypt, native: true }),
@@ -64,6 +72,16 @@ export class Rig {
     const locks = new KeyedLock()
     this.operations = new OperationsEngine(this.parts, locks)
     this.instances = new InstancesEngine(this.parts, this.operations, locks)
+  }
+
+  /** Until `allWell`, what is asked of the key manager fails. */
+  keysAway(): void {
+    const error = new HoldfastError('unavailable', 'key-manager-unavailable', 'the key manager does not answer')
+    this.world.faults = ({ name }) => (name.startsWith('keys ') ? { when: 'before', do: 'fail', error } : undefined)
+  }
+
+  allWell(): void {
+    this.world.faults = noFaults
   }
 
   get libvirt() {

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host } from '#src/host/host.ts'
+import { listLoops } from '#src/host/loop.ts'
 import { isLibvirtCode, type Libvirt, SecretUsage } from '#src/libvirt/index.ts'
 
 /**
@@ -16,7 +17,7 @@ export async function breakHost(
   await undefineDomain(parts.libvirt, instanceId)
   done.push('domain undefined')
   const mapping = `crypt-${volumeId}`
-  if ((await mappings(parts.host)).includes(mapping)) done.push(...(await staleMapping(parts.host, mapping)))
+  if ((await mappings(parts.host)).includes(mapping)) done.push(...(await staleLoop(parts.host, volumeId)))
   else done.push(...(await staleSecret(parts.libvirt, volumeId)))
   return done
 }
@@ -46,11 +47,13 @@ async function mappings(host: Host): Promise<readonly string[]> {
   return await host.files.list('/dev/mapper')
 }
 
-/** A mapping of the right name over nothing: what is left when the device below was replaced. */
-async function staleMapping(host: Host, mapping: string): Promise<readonly string[]> {
-  await host.run({ tool: 'dmsetup', args: ['remove', mapping] })
-  await host.run({ tool: 'dmsetup', args: ['create', mapping, '--table', '0 2048 zero'] })
-  return ['crypt mapping removed', 'a mapping of the same name over something else put in its place']
+/** A second loop device over the volume's file: what is left of a process that died. */
+async function staleLoop(host: Host, volumeId: string): Promise<readonly string[]> {
+  const mine = (await listLoops(host)).find(({ backingPath }) => backingPath.includes(volumeId))
+  if (!mine) throw new Error(`no loop device lies over the file of volume ${volumeId}`)
+  await host.run({ tool: 'dmsetup', args: ['remove', `crypt-${volumeId}`] })
+  await host.run({ tool: 'losetup', args: ['--find', mine.backingPath] })
+  return ['crypt mapping removed', 'a second loop device over the same file left behind']
 }
 
 /** A secret of the right name with a value that opens nothing: what is left of an earlier volume's key. */

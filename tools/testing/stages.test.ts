@@ -25,7 +25,9 @@ async function runSources(timeoutMs: number, ...sources: readonly string[]) {
   }
 }
 
-test('a test that spins for ever ends the run at its limit, as a failure that keeps what had passed', async () => {
+test('a test that spins for ever ends the run at its limit, as a failure that keeps what had passed', {
+  timeout: 60_000,
+}, async () => {
   const { report, detail } = await runSources(3000, PASSES, SPINS)
 
   assert.equal(report.passed, 1)
