@@ -17,13 +17,28 @@ before(async () => {
 })
 after(async () => await rm(folder, { recursive: true }))
 
+/** Takes the lock and says so, or says why not. */
 const HOLDER = `
   const { lockState } = await import(${JSON.stringify(import.meta.resolve('./state-lock.ts'))})
   const { createNodeHost } = await import(${JSON.stringify(import.meta.resolve('./node-host.ts'))})
-  await lockState(createNodeHost(), process.env.FOLDER, 'holdfast instance list')
-  console.log('held')
+  const taken = lockState(createNodeHost(), process.env.FOLDER, 'holdfast instance list')
+  console.log(await taken.then(() => 'held', error => error.code))
   setInterval(() => {}, 1000)
 `
+
+/** Another process that wants the lock, and its answer. */
+async function another() {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', HOLDER], {
+    env: { FOLDER: folder, NODE_NO_WARNINGS: '1' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [said] = await once(child.stdout, 'data')
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
+  return { said: String(said).trim(), kill }
+}
 
 describe('the lock of a state directory', () => {
   it('is taken once, names its holder, and is free again after its release', async () => {
@@ -47,16 +62,27 @@ describe('the lock of a state directory', () => {
   })
 
   it('dies with its process, even one that is killed', async () => {
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', HOLDER], {
-      env: { FOLDER: folder, NODE_NO_WARNINGS: '1' },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    await once(child.stdout, 'data')
+    const { said, kill } = await another()
+    assert.equal(said, 'held')
     await assert.rejects(lockState(host, folder, 'second'), error => hasCode(error, 'state-locked'))
-    child.kill('SIGKILL')
-    await once(child, 'exit')
+    await kill()
     using lock = await lockState(host, folder, 'second')
     assert.ok(lock)
+  })
+
+  it('is not lost when the same process asks for it again', async () => {
+    using lock = await lockState(host, folder, 'first')
+    assert.ok(lock)
+    await assert.rejects(lockState(host, folder, 'second'), error => hasCode(error, 'state-locked'))
+    const { said, kill } = await another()
+    await kill()
+    assert.equal(said, 'state-locked')
+  })
+
+  it('is a file that nobody else may read', async () => {
+    using lock = await lockState(host, folder, 'first')
+    assert.ok(lock)
+    assert.equal((await host.files.stat(join(folder, 'lock.db')))?.mode, 0o600)
   })
 
   it('is refused where there is no such directory', async () => {

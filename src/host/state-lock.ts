@@ -45,12 +45,23 @@ export async function lockState(host: Host, directory: string, command: string):
 function openLock(directory: string): DatabaseSync {
   const path = `${directory}/lock.db`
   try {
-    // Whoever could read it could hold a shared lock on it, and keep us out.
-    closeSync(openSync(path, 'a', 0o600))
+    createPrivate(path)
     return new DatabaseSync(path, { timeout: 0 })
   } catch (cause) {
     const message = `could not open ${path}: ${cause instanceof Error ? cause.message : cause}`
     throw new HoldfastError('forbidden', 'forbidden', message, { cause, details: { hint: 'most verbs need root' } })
+  }
+}
+
+/**
+ * Whoever could read the file could hold a shared lock on it, and keep us out. A file that is there is not opened: closing
+ * it again would drop the locks that this process has on it (POSIX).
+ */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   }
 }
 
