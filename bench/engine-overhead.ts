@@ -19,7 +19,7 @@ export const engineOverhead: Bench = {
         peer.push(...Array.from({ length: INSERTS }, () => bare.time()))
         ours.push(await timePerStep(host))
       }
-      const note = `attach, hard reboot and detach of ${VOLUMES} volumes on a simulated host with the real store, time per step, against a bare synced SQLite insert on the same disk; medians of ${ROUNDS} and ${ROUNDS * INSERTS} by turns`
+      const note = `attach, hard reboot and detach of ${VOLUMES} encrypted volumes on a simulated host with the real store, time per step, against a bare synced SQLite insert on the same disk; medians of ${ROUNDS} and ${ROUNDS * INSERTS} by turns`
       return [{ name: 'engine-overhead', ours: median(ours), peer: median(peer), unit: 'ms' as const, target: 6, note }]
     }),
 }

@@ -20,7 +20,7 @@ export const engineScale: Bench = {
         () => timePerOperation(many),
         () => timePerOperation(few),
       )
-      const note = `attach, hard reboot and detach of ${VOLUMES} volumes, time per operation with ${MANY} instances in the store against ${FEW}; medians of ${ROUNDS} by turns`
+      const note = `attach, hard reboot and detach of ${VOLUMES} encrypted volumes, time per operation with ${MANY} instances in the store against ${FEW}; medians of ${ROUNDS} by turns`
       return [{ name: 'engine-scale', ours: median(ours), peer: median(peer), unit: 'ms' as const, target: 1.3, note }]
     }),
 }

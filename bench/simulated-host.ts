@@ -7,6 +7,7 @@ import { InstancesEngine } from '#src/engine/instances.ts'
 import { OperationsEngine } from '#src/engine/operations.ts'
 import type { Parts } from '#src/engine/parts.ts'
 import { SimConnector } from '#src/sim/connector.ts'
+import { SimLuksEncryptor, SimNativeEncryptor } from '#src/sim/encryptor.ts'
 import { SimHypervisor } from '#src/sim/hypervisor.ts'
 import { SimKeyManager } from '#src/sim/key-manager.ts'
 import { SimNic } from '#src/sim/nic.ts'
@@ -52,7 +53,16 @@ export class SimulatedHost implements AsyncDisposable {
     const kernel = { image: KERNEL }
     const request = { name: 'measured', memoryMib: 512, cpus: 1, volumes: [], networks: [], kernel }
     this.#instance = (await this.#engine.create(request)).id
-    for (let n = 0; n < VOLUMES; n++) this.#ids.push((await this.#volumes.create({ size: 1 })).id)
+    const encryption = {
+      provider: 'luks2',
+      cipher: 'aes-xts-plain64',
+      keySize: 512,
+      controlLocation: 'front-end',
+    } as const
+    await this.#volumes.createVolumeType({ name: 'encrypted', encryption })
+    for (let n = 0; n < VOLUMES; n++) {
+      this.#ids.push((await this.#volumes.create({ size: 1, volumeType: 'encrypted' })).id)
+    }
   }
 
   /** Attaches all the volumes, reboots hard, detaches them all; gives how many steps that were. */
@@ -79,7 +89,6 @@ function simulatedParts(store: Store): Parts & { readonly volumes: SimVolumeServ
   const world = new World()
   world.addFile(KERNEL)
   const keys = new SimKeyManager(world)
-  const none = new NoopEncryptor()
   return {
     clock: systemClock,
     random: systemRandom,
@@ -87,7 +96,11 @@ function simulatedParts(store: Store): Parts & { readonly volumes: SimVolumeServ
     keys,
     volumes: new SimVolumeService(world, { keys }),
     connectors: new Map([['local', new SimConnector(world)]]),
-    encryptors: { none, 'dm-crypt': none, native: none },
+    encryptors: {
+      none: new NoopEncryptor(),
+      'dm-crypt': new SimLuksEncryptor(world),
+      native: new SimNativeEncryptor(world),
+    },
     hypervisor: new SimHypervisor(world),
     nic: new SimNic(world),
     mechanisms: async () => ({ dmCrypt: true, native: true }),
