@@ -54,10 +54,10 @@ export function placeOf(path: string): Place {
 
 /**
  * Tests, conformance suites (`conformance.ts`, `conformance-*.ts`) and what they share (`testing.ts`, `test-*.ts`,
- * `*-fixture.ts`, folders named `testing`) may import anything; no other file may import them.
+ * `*-fixture.ts`, `*-suite.ts`, folders named `testing`) may import anything; no other file may import them.
  */
 export const isTestFile = (path: string): boolean =>
-  /\.test\.ts$|(^|\/)(conformance(-[a-z0-9-]+)?|testing|test-[a-z0-9-]+|[a-z0-9-]*fixtures?)\.ts$|\/testing\//.test(
+  /\.test\.ts$|(^|\/)(conformance(-[a-z0-9-]+)?|testing|test-[a-z0-9-]+|[a-z0-9-]*(fixtures?|suite))\.ts$|\/testing\//.test(
     path,
   )
 
