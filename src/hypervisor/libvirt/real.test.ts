@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { chmod, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { startPrivateLibvirtd } from '#lab/libvirtd.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
 import { hypervisorConformance } from '#src/hypervisor/conformance.ts'
@@ -14,7 +12,8 @@ import { LibvirtHypervisor } from './libvirt-hypervisor.ts'
 import { writeXml } from './xml.ts'
 
 const MIB = 2 ** 20
-const run = promisify(execFile)
+const PASSPHRASE = new TextEncoder().encode('secret')
+const host = createNodeHost({ name: 'test' })
 
 /** A libvirtd of our own with real QEMU, emulated. */
 async function makeFixture(): Promise<HypervisorFixture> {
@@ -24,7 +23,7 @@ async function makeFixture(): Promise<HypervisorFixture> {
   const connect = () => new Libvirt({ socketPath: daemon.socketPath })
   /** What somebody else does goes over a connection of its own. */
   const [libvirt, other] = [connect(), connect()]
-  const hypervisor = new LibvirtHypervisor({ host: createNodeHost({ name: 'test' }), libvirt, domainType: 'qemu' })
+  const hypervisor = new LibvirtHypervisor({ host, libvirt, domainType: 'qemu' })
   const domainOf = (id: string) => other.domain.lookupByUUID(id)
   const signal = async (id: string, name: NodeJS.Signals) => {
     const pid = await qemuOf(id)
@@ -46,7 +45,7 @@ async function makeFixture(): Promise<HypervisorFixture> {
           usage: { '@type': 'volume', volume: uuid },
         }),
       )
-      await other.secret.setValue(secret, new TextEncoder().encode('secret'))
+      await other.secret.setValue(secret, PASSPHRASE)
     },
     async undefineSecret(uuid) {
       await other.secret.undefine(await other.secret.lookupByUUID(uuid))
@@ -88,17 +87,18 @@ async function newDisk(directory: string, target: string, native: boolean): Prom
   const volumeId = randomUUID()
   const path = join(directory, `${volumeId}.img`)
   await writeFile(path, '', { mode: 0o600 })
-  await truncate(path, MIB)
+  await truncate(path, native ? 4 * MIB : MIB)
   if (native) await formatLuks(path)
   const secretUuid = native ? randomUUID() : undefined
   const source = { mechanism: native ? 'native' : 'none', kind: 'file', path, sizeBytes: MIB, secretUuid } as const
   return { volumeId, target, source, readonly: false, shareable: false, discard: true }
 }
 
+/** LUKS1 is what QEMU reads; few iterations, for nothing is secret here. */
 async function formatLuks(path: string): Promise<void> {
-  await rm(path)
-  const key = ['--object', 'secret,id=key,data=secret', '-o', 'key-secret=key,iter-time=10']
-  await run('qemu-img', ['create', '-q', '-f', 'luks', ...key, path, String(MIB)])
+  const iterations = ['--pbkdf-force-iterations', '1000']
+  const args = ['luksFormat', '--batch-mode', '--type', 'luks1', ...iterations, '--key-file', '-', path]
+  await host.run({ tool: 'cryptsetup', args, input: PASSPHRASE })
 }
 
 /** The process that runs the domain: its command line has the UUID. */
