@@ -1,6 +1,6 @@
-import { constants, type FileHandle, open } from 'node:fs/promises'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import type { Secret } from '#src/core/secret.ts'
-import { onFile } from './file-error.ts'
+import { fileError } from './file-error.ts'
 
 /** `O_TMPFILE` of the Linux ABI, which node:fs does not name. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
@@ -8,26 +8,32 @@ const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
 /**
  * For tools that take a secret from a file that they open by name and cannot open our stdin, which is a socket: a file
  * descriptor of ours to a file in memory that never has a name. `work` gets a path that leads to it while it runs;
- * afterwards the bytes are overwritten.
+ * afterwards the bytes are overwritten. Synchronous: it is memory, and a few bytes.
  */
 export async function withMemoryFile<T>(secret: Secret, work: (path: string) => Promise<T>): Promise<T> {
-  const file = await onFile('make a file in memory in', '/dev/shm', () =>
-    open('/dev/shm', O_TMPFILE | constants.O_RDWR, 0o600),
-  )
+  const descriptor = openInMemory()
   try {
-    await overwrite(file, secret.reveal())
-    return await work(`/proc/${process.pid}/fd/${file.fd}`)
+    overwrite(descriptor, secret.reveal())
+    return await work(`/proc/${process.pid}/fd/${descriptor}`)
   } finally {
     try {
-      await overwrite(file, new Uint8Array(secret.length))
+      overwrite(descriptor, new Uint8Array(secret.length))
     } finally {
-      await file.close()
+      closeSync(descriptor)
     }
   }
 }
 
-async function overwrite(file: FileHandle, bytes: Uint8Array): Promise<void> {
+function openInMemory(): number {
+  try {
+    return openSync('/dev/shm', O_TMPFILE | constants.O_RDWR, 0o600)
+  } catch (error) {
+    throw fileError(error, 'make a file in memory in', '/dev/shm')
+  }
+}
+
+function overwrite(descriptor: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, done)).bytesWritten
+    done += writeSync(descriptor, bytes, done, bytes.length - done, done)
   }
 }

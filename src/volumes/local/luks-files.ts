@@ -1,5 +1,6 @@
-import { HoldfastError } from '#src/core/error.ts'
+import { HoldfastError, hasCode } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
+import { MIB } from '#src/core/sizes.ts'
 import type { Host } from '#src/host/host.ts'
 import type { Image } from './plan.ts'
 import type { Encryption } from './records.ts'
@@ -44,7 +45,8 @@ export class LuksFiles {
     await writeImageEncrypted(this.#host, image, path, passphrase, signal)
     if (spec.provider !== 'luks2') return
     const args = ['convert', '--batch-mode', '--type', 'luks2', path]
-    await this.#host.run({ tool: 'cryptsetup', args, deadlineMs: CONVERT_DEADLINE_MS, signal })
+    const request = { tool: 'cryptsetup', args, deadlineMs: CONVERT_DEADLINE_MS, signal } as const
+    await this.#withSpace(path, () => this.#host.run(request))
     await this.#check(path, uuid, 2)
   }
 
@@ -58,15 +60,35 @@ export class LuksFiles {
   ): Promise<void> {
     const { luksFormat } = await tools()
     const format = { version, uuid, cipher: spec.cipher, keySizeBits: spec.keySize }
-    await luksFormat(this.#host, path, format, passphrase, signal)
+    await this.#withSpace(path, () => luksFormat(this.#host, path, format, passphrase, signal))
     await this.#check(path, uuid, version)
   }
 
   /** Makes a copied header the copy's own: another UUID, and a key that the source does not share. */
   async adopt(path: string, uuid: string, old: Secret, next: Secret, signal?: AbortSignal): Promise<void> {
     const { luksChangeKey, luksSetUuid } = await tools()
-    await luksChangeKey(this.#host, path, old, next, signal)
-    await luksSetUuid(this.#host, path, uuid, signal)
+    await this.#withSpace(path, async () => {
+      await luksChangeKey(this.#host, path, old, next, signal)
+      await luksSetUuid(this.#host, path, uuid, signal)
+    })
+  }
+
+  /** cryptsetup does not say that the file system is full: its failure on a full one is taken for that. */
+  async #withSpace<T>(path: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!hasCode(error, 'command-failed') || (await this.#host.files.freeBytes(path)) >= MIB) throw error
+      throw new HoldfastError(
+        'no-space',
+        'no-space',
+        `could not write the encryption header of ${path}: no space left`,
+        {
+          cause: error,
+          details: { layer: 'encryption', hint: 'free some space on that file system' },
+        },
+      )
+    }
   }
 
   /** What was written is what was meant, by our own reading. */
