@@ -23,6 +23,18 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2
 }
 
+export interface Round {
+  readonly ours: number
+  readonly peer: number
+}
+
+/** The round whose ratio is the middle one: what disturbed the machine in a round disturbed both of its halves. */
+export function middleRound(rounds: readonly Round[]): Round {
+  const middle = rounds.toSorted((a, b) => a.ours / a.peer - b.ours / b.peer)[rounds.length >> 1]
+  if (middle === undefined) throw new Error('the middle of nothing')
+  return middle
+}
+
 /** Runs the two by turns, so that what disturbs the machine disturbs both, and gives the values of each. */
 export async function byTurns<T>(
   rounds: number,

@@ -3,6 +3,7 @@ import { systemClock } from '#src/core/clock.ts'
 import { KeyedLock } from '#src/core/concurrency.ts'
 import { systemRandom } from '#src/core/random.ts'
 import { NoopEncryptor } from '#src/encryptors/noop/noop-encryptor.ts'
+import type { Observer } from '#src/engine/api.ts'
 import { InstancesEngine } from '#src/engine/instances.ts'
 import { OperationsEngine } from '#src/engine/operations.ts'
 import type { Parts } from '#src/engine/parts.ts'
@@ -65,25 +66,20 @@ export class SimulatedHost implements AsyncDisposable {
     }
   }
 
-  /** Attaches all the volumes, reboots hard, detaches them all; gives how many steps that were. */
-  async life(): Promise<number> {
-    let steps = 0
-    const observer = ({ outcome }: { outcome: { state: string } }) => {
-      if (outcome.state === 'started') steps++
-    }
-    for (const id of this.#ids) await this.#engine.attach(this.#instance, id, { observer })
-    await this.#engine.hardReboot(this.#instance, { observer })
-    for (const id of this.#ids) await this.#engine.detach(this.#instance, id, { observer })
-    return steps
+  /** Attaches all the volumes, reboots hard, detaches them all: one function for each operation, to be run in order. */
+  life(observer: Observer = () => {}): readonly (() => Promise<unknown>)[] {
+    const [engine, instance] = [this.#engine, this.#instance]
+    return [
+      ...this.#ids.map(id => () => engine.attach(instance, id, { observer })),
+      () => engine.hardReboot(instance, { observer }),
+      ...this.#ids.map(id => () => engine.detach(instance, id, { observer })),
+    ]
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.store.close()
   }
 }
-
-/** Operations of one `life`. */
-export const OPERATIONS = 2 * VOLUMES + 1
 
 function simulatedParts(store: Store): Parts & { readonly volumes: SimVolumeService } {
   const world = new World()

@@ -37,7 +37,7 @@ async function timed(work: () => void | Promise<void>) {
 async function ours() {
   using passphrase = new Secret(new TextEncoder().encode(BENCH_PASSPHRASE))
   const time = await timed(async () => void (await encryptor.unlock(request, passphrase)))
-  await encryptor.lock(request.volumeId)
+  await encryptor.lock(request)
   return time
 }
 
