@@ -23,7 +23,7 @@ export interface EncryptorFixture extends AsyncDisposable {
   /** Where views can be busy: keeps one open. The word names the holder in an error. */
   hold?(path: string): Promise<{ readonly holder: string; release(): Promise<void> }>
   /** Where a view has a name of its own: something stands there already, over the storage of another volume. */
-  putInTheWay?(request: UnlockRequest, what: 'crypt' | 'linear'): Promise<void>
+  putInTheWay?(request: UnlockRequest, what: 'stale' | 'crypt' | 'linear'): Promise<void>
 }
 
 /**
@@ -63,7 +63,7 @@ export function encryptorConformance(
       const request = await fixture.volume()
       await encryptor.check(request, key())
       assert.equal(await encryptor.probe(request), undefined)
-      assert.equal(await encryptor.lock(request.volumeId), 'already')
+      assert.equal(await encryptor.lock(request), 'already')
     })
 
     it('unlocks, finds the view again, and locks; each verb twice (I3)', async () => {
@@ -75,8 +75,8 @@ export function encryptorConformance(
       assert.ok(view.sizeBytes > 0 && view.sizeBytes < request.source.sizeBytes)
       assert.deepEqual(await encryptor.unlock(request, key()), { change: 'already', view })
       assert.deepEqual(await encryptor.probe(request), view)
-      assert.equal(await encryptor.lock(request.volumeId), 'made')
-      assert.equal(await encryptor.lock(request.volumeId), 'already')
+      assert.equal(await encryptor.lock(request), 'made')
+      assert.equal(await encryptor.lock(request), 'already')
       assert.equal(await encryptor.probe(request), undefined)
     })
 
@@ -84,7 +84,7 @@ export function encryptorConformance(
       const request = { ...(await fixture.volume()), luksUuid: undefined }
       await encryptor.check(request, key())
       assert.equal((await encryptor.unlock(request, key())).view.luksUuid, request.volumeId)
-      await encryptor.lock(request.volumeId)
+      await encryptor.lock(request)
     })
 
     it('finds and locks what a process that died had unlocked (I4)', async () => {
@@ -93,7 +93,7 @@ export function encryptorConformance(
       const next = await fixture.restart()
       assert.deepEqual(await next.probe(request), view)
       assert.deepEqual(await next.unlock(request, key()), { change: 'already', view })
-      assert.equal(await next.lock(request.volumeId), 'made')
+      assert.equal(await next.lock(request), 'made')
     })
 
     it('refuses a wrong key', async () => {
@@ -101,7 +101,7 @@ export function encryptorConformance(
       await refusedByBoth(request, 'wrong-key', WRONG)
       await refusedByBoth(request, 'wrong-key', `${RIGHT}\n`)
       assert.equal((await encryptor.unlock(request, key())).change, 'made')
-      await encryptor.lock(request.volumeId)
+      await encryptor.lock(request)
     })
 
     it('never writes a header: what is no LUKS volume, or a damaged one, stays as it is (I5)', async () => {
@@ -148,17 +148,17 @@ export function encryptorConformance(
       assert.notDeepEqual(first.view, second.view)
       assert.equal(await encryptor.probe({ ...a, source: b.source }), undefined)
       assert.equal(await encryptor.probe({ ...b, luksUuid: a.volumeId }), undefined)
-      assert.equal(await encryptor.lock(a.volumeId), 'made')
+      assert.equal(await encryptor.lock(a), 'made')
       assert.deepEqual(await encryptor.probe(b), second.view)
-      assert.equal(await encryptor.lock(b.volumeId), 'made')
+      assert.equal(await encryptor.lock(b), 'made')
     })
 
     it('locks although the storage is gone', async () => {
       const request = await fixture.volume()
       await encryptor.unlock(request, key())
       await fixture.drop(request)
-      assert.equal(await encryptor.lock(request.volumeId), 'made')
-      assert.equal(await encryptor.lock(request.volumeId), 'already')
+      assert.equal(await encryptor.lock(request), 'made')
+      assert.equal(await encryptor.lock(request), 'already')
     })
 
     it('does nothing for a caller who has given up', async () => {
@@ -176,33 +176,38 @@ export function encryptorConformance(
       const request = await fixture.volume()
       const { view } = await encryptor.unlock(request, key())
       const { holder, release } = await fixture.hold(view.path)
-      await refused(encryptor.lock(request.volumeId), 'busy', new RegExp(`${view.path}.*${holder}`))
+      await refused(encryptor.lock(request), 'busy', new RegExp(`${view.path}.*${holder}`))
       assert.deepEqual(await encryptor.probe(request), view)
       await release()
-      assert.equal(await encryptor.lock(request.volumeId), 'made')
+      assert.equal(await encryptor.lock(request), 'made')
     })
 
     it('replaces a stale view of its name if nobody uses it, else tells (I2)', async () => {
       assert.ok(fixture.putInTheWay && fixture.hold)
       const request = await fixture.volume()
-      await fixture.putInTheWay(request, 'crypt')
+      await fixture.putInTheWay(request, 'stale')
       assert.equal(await encryptor.probe(request), undefined)
+      await encryptor.check(request, key())
       const { holder, release } = await fixture.hold(`/dev/mapper/crypt-${request.volumeId}`)
       await refused(encryptor.unlock(request, key()), 'busy', new RegExp(holder))
       await release()
       const { change, view } = await encryptor.unlock(request, key())
       assert.equal(change, 'made')
       assert.deepEqual(await encryptor.probe(request), view)
-      assert.equal(await encryptor.lock(request.volumeId), 'made')
+      assert.equal(await encryptor.lock(request), 'made')
     })
 
-    it('leaves alone what has its name and is not of its making', async () => {
-      assert.ok(fixture.putInTheWay)
-      const request = await fixture.volume()
-      await fixture.putInTheWay(request, 'linear')
-      assert.equal(await encryptor.probe(request), undefined)
-      await refused(encryptor.unlock(request, key()), 'wrong-device', /linear/)
-      await refused(encryptor.lock(request.volumeId), 'wrong-device', /linear/)
-    })
+    for (const what of ['linear', 'crypt'] as const) {
+      it(`leaves alone what has its name and is not of its making, and says so before: ${what}`, async () => {
+        assert.ok(fixture.putInTheWay)
+        const request = await fixture.volume()
+        await fixture.putInTheWay(request, what)
+        const says = what === 'linear' ? /linear/ : /UUID/
+        assert.equal(await encryptor.probe(request), undefined)
+        await refused(encryptor.check(request, key()), 'wrong-device', says)
+        await refused(encryptor.unlock(request, key()), 'wrong-device', says)
+        await refused(encryptor.lock(request), 'wrong-device', says)
+      })
+    }
   })
 }

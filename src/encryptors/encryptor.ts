@@ -12,6 +12,9 @@ export interface UnlockRequest {
   readonly luksUuid?: string | undefined
 }
 
+/** The volume to close; `luksUuid` as recorded, undefined if nothing is. */
+export type LockRequest = Pick<UnlockRequest, 'volumeId' | 'luksUuid'>
+
 export interface Unlocked {
   readonly change: Change
   readonly view: GuestSource
@@ -27,17 +30,22 @@ export interface Encryptor {
   /** Whether this mechanism wants a block device below it. */
   readonly needsBlock: boolean
   /**
-   * Read-only: header there, UUID as recorded, passphrase opens a key slot. Activates nothing.
+   * Read-only: header there, UUID as recorded, passphrase opens a key slot, nothing foreign has the view's name.
+   * Activates nothing.
    * Works on the file below as well as on a block device, so that it can run before anything is connected.
    */
   check(request: UnlockRequest, passphrase: Secret, signal?: AbortSignal): Promise<void>
   /**
-   * Idempotent: if the right mapping over the right device stands it is 'already'; a mapping of our name over another
-   * device is stale: it is removed first if unused, else `busy`.
+   * Idempotent: if the right mapping over the right device stands it is 'already'. A mapping of our name and LUKS UUID
+   * over another device is stale: it is removed first if unused, else `busy`. Anything else of that name is foreign:
+   * `wrong-device`, and left as it is.
    */
   unlock(request: UnlockRequest, passphrase: Secret, signal?: AbortSignal): Promise<Unlocked>
-  /** Removes the view, whatever it lies on; 'already' if there is none. `busy` names the holder. */
-  lock(volumeId: string, signal?: AbortSignal): Promise<Change>
+  /**
+   * Removes the view, on whatever device it lies; 'already' if there is none. `busy` names the holder; a foreign view of
+   * our name is `wrong-device`, and left as it is.
+   */
+  lock(volume: LockRequest, signal?: AbortSignal): Promise<Change>
   /**
    * The view that stands now, verified from the host's own facts (I1): dm table `crypt`, our name, backing device
    * `source`, LUKS UUID as recorded; or the secret defined with a value. Undefined if there is none or it fails any of these.

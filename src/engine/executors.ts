@@ -191,7 +191,8 @@ async function beginDetaching(walk: Walk, volumeId: string, signal: AbortSignal)
 /** Where nothing was ever recorded of a mechanism nothing was unlocked: the choice is recorded before the first unlock. */
 async function lock(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
   walk.views.delete(volumeId)
-  return { change: (await walk.encryptor(volumeId)?.lock(volumeId, signal)) ?? 'already' }
+  const { luksUuid } = walk.mapping(volumeId)
+  return { change: (await walk.encryptor(volumeId)?.lock({ volumeId, luksUuid }, signal)) ?? 'already' }
 }
 
 async function disconnect(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {

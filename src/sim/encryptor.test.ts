@@ -60,8 +60,10 @@ function fixture(version: 1 | 2, block: boolean, make: (world: World) => Encrypt
       world.hold(path, 'process 1')
       return { holder: 'process 1', release: async () => world.release(path, 'process 1') }
     },
-    async putInTheWay(request, target) {
-      const { source, volumeId: other } = await volume()
+    async putInTheWay(request, what) {
+      const { source, volumeId } = await volume()
+      const other = what === 'stale' ? request.volumeId : volumeId
+      const target = what === 'linear' ? 'linear' : 'crypt'
       const name = `crypt-${request.volumeId}`
       const dmUuid = target === 'crypt' ? `CRYPT-LUKS${version}-${other.replaceAll('-', '')}-${name}` : ''
       world.mappings.set(name, { name, target, dmUuid, over: source.path, sizeBytes: SIZE })

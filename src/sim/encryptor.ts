@@ -2,7 +2,7 @@ import type { Change } from '#src/core/change.ts'
 import type { GuestSource } from '#src/core/disk.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
-import type { Encryptor, Unlocked, UnlockRequest } from '#src/encryptors/encryptor.ts'
+import type { Encryptor, LockRequest, Unlocked, UnlockRequest } from '#src/encryptors/encryptor.ts'
 import { checkSimLuks, checkSimPassphrase, failure, simLuksOrNothing } from './luks.ts'
 import { hashOf, type SimLuks, type SimMapping, type World } from './world.ts'
 
@@ -20,7 +20,11 @@ export class SimLuksEncryptor implements Encryptor {
   }
 
   async check(request: UnlockRequest, passphrase: Secret, signal?: AbortSignal): Promise<void> {
-    const check = () => checkSimPassphrase(request, checkSimLuks(this.#world, request), passphrase)
+    const check = () => {
+      checkSimPassphrase(request, checkSimLuks(this.#world, request), passphrase)
+      const standing = this.#mapping(request.volumeId)
+      if (standing) checkOurs(request, standing)
+    }
     await this.#world.look(`luks check ${request.volumeId}`, check, signal)
   }
 
@@ -31,7 +35,7 @@ export class SimLuksEncryptor implements Encryptor {
     if (standing && this.#isRight(request, luks, standing)) {
       return { change: 'already', view: mappingView(request, luks, standing) }
     }
-    if (standing) await this.#world.effect(`cryptsetup luksClose ${standing.name}`, () => this.#close(volumeId), signal)
+    if (standing) await this.#world.effect(`cryptsetup luksClose ${standing.name}`, () => this.#close(request), signal)
     const open = () => this.#open(request, passphrase)
     return await this.#world.effect(`cryptsetup luksOpen ${nameOf(volumeId)}`, open, signal)
   }
@@ -57,20 +61,20 @@ export class SimLuksEncryptor implements Encryptor {
     return { change: 'made', view: mappingView(request, luks, mapping) }
   }
 
-  async lock(volumeId: string, signal?: AbortSignal): Promise<Change> {
+  async lock(volume: LockRequest, signal?: AbortSignal): Promise<Change> {
+    const { volumeId } = volume
     const standing = await this.#world.look(`luks find ${volumeId}`, () => this.#mapping(volumeId), signal)
     if (!standing) return 'already'
-    return await this.#world.effect(`cryptsetup luksClose ${standing.name}`, () => this.#close(volumeId), signal)
+    return await this.#world.effect(`cryptsetup luksClose ${standing.name}`, () => this.#close(volume), signal)
   }
 
-  #close(volumeId: string): Change {
+  #close(volume: LockRequest): Change {
+    const { volumeId } = volume
     const mapping = this.#mapping(volumeId)
     if (!mapping) return 'already'
+    checkOurs(volume, mapping)
     const path = pathOf(volumeId)
     const details = { details: { volume: volumeId, layer: 'encryption' } } as const
-    if (mapping.target !== 'crypt') {
-      throw new HoldfastError('unsafe', 'wrong-device', `${path} maps ${mapping.target}, not crypt`, details)
-    }
     const holders = this.#world.holders(path)
     if (holders.length > 0) {
       throw new HoldfastError('busy', 'busy', `${path} is in use: held by ${holders.join(', ')}`, details)
@@ -97,6 +101,16 @@ export class SimLuksEncryptor implements Encryptor {
   #isRight({ volumeId, source }: UnlockRequest, luks: SimLuks, mapping: SimMapping): boolean {
     return mapping.target === 'crypt' && mapping.over === source.path && mapping.dmUuid === dmUuid(volumeId, luks)
   }
+}
+
+function checkOurs({ volumeId, luksUuid }: LockRequest, { target, dmUuid: found }: SimMapping): void {
+  const details = { details: { volume: volumeId, layer: 'encryption' } } as const
+  if (target !== 'crypt') {
+    throw new HoldfastError('unsafe', 'wrong-device', `${pathOf(volumeId)} maps ${target}, not crypt`, details)
+  }
+  const uuid = luksUuid?.replaceAll('-', '')
+  if (uuid === undefined || [1, 2].some(version => found === `CRYPT-LUKS${version}-${uuid}-${nameOf(volumeId)}`)) return
+  throw new HoldfastError('unsafe', 'wrong-device', `${pathOf(volumeId)} has the UUID '${found}'`, details)
 }
 
 const dmUuid = (volumeId: string, { version, uuid }: SimLuks): string =>
@@ -165,7 +179,7 @@ export class SimNativeEncryptor implements Encryptor {
     )
   }
 
-  async lock(volumeId: string, signal?: AbortSignal): Promise<Change> {
+  async lock({ volumeId }: LockRequest, signal?: AbortSignal): Promise<Change> {
     if (!(await this.#world.look(`native find ${volumeId}`, () => this.#find(volumeId), signal))) return 'already'
     const undefine = () => (this.#world.secrets.delete(volumeId) ? 'made' : 'already')
     return await this.#world.effect(`secret undefine ${volumeId}`, undefine, signal)

@@ -109,6 +109,16 @@ const IMPOSSIBLE: readonly {
     leave: (rig, [a]) => rig.world.addFile(a, { sizeBytes: rig.world.files.get(a)?.sizeBytes ?? 0, content: 'theirs' }),
   },
   {
+    name: "another volume's mapping has the name of ours",
+    code: 'wrong-device',
+    leave: (rig, [a]) => {
+      const name = `crypt-${a.slice(-36)}`
+      const dmUuid = `CRYPT-LUKS2-${'0'.repeat(32)}-${name}`
+      rig.world.addFile('/dev/sdz', { kind: 'block', sizeBytes: 2 ** 30 })
+      rig.world.mappings.set(name, { name, target: 'crypt', dmUuid, over: '/dev/sdz', sizeBytes: 2 ** 30 })
+    },
+  },
+  {
     name: 'the key manager is away',
     code: 'key-manager-unavailable',
     leave: rig => rig.keysAway(),

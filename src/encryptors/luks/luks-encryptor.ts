@@ -7,7 +7,7 @@ import type { MappingFacts } from '#src/host/device-mapper.ts'
 import { describeHolders, devicesOver } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
-import type { Encryptor, Unlocked, UnlockRequest } from '../encryptor.ts'
+import type { Encryptor, LockRequest, Unlocked, UnlockRequest } from '../encryptor.ts'
 import { checkLuksVolume, checkPassphrase } from '../luks-volume.ts'
 import {
   checkOurs,
@@ -49,6 +49,8 @@ export class LuksEncryptor implements Encryptor {
     signal?.throwIfAborted()
     await checkLuksVolume(this.#host, request)
     await checkPassphrase(this.#host, request, passphrase, signal)
+    const standing = await findVolumeMapping(this.#host, request.volumeId, signal)
+    if (standing) checkOurs(request, standing)
   }
 
   async unlock(request: UnlockRequest, passphrase: Secret, signal?: AbortSignal): Promise<Unlocked> {
@@ -80,7 +82,7 @@ export class LuksEncryptor implements Encryptor {
     fault: string,
     signal?: AbortSignal,
   ): Promise<void> {
-    checkOurs(request.volumeId, mapping)
+    checkOurs(request, mapping)
     try {
       await luksClose(this.#host, mapping.name, signal)
     } catch (error) {
@@ -125,11 +127,12 @@ export class LuksEncryptor implements Encryptor {
     throw error
   }
 
-  async lock(volumeId: string, signal?: AbortSignal): Promise<Change> {
+  async lock(volume: LockRequest, signal?: AbortSignal): Promise<Change> {
     signal?.throwIfAborted()
+    const { volumeId } = volume
     const mapping = await findVolumeMapping(this.#host, volumeId, signal)
     if (!mapping) return 'already'
-    checkOurs(volumeId, mapping)
+    checkOurs(volume, mapping)
     const change = await this.#close(volumeId, signal)
     await checkReleased(this.#host, volumeId, mapping)
     return change

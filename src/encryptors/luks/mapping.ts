@@ -3,6 +3,7 @@ import { findMapping, type MappingFacts } from '#src/host/device-mapper.ts'
 import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
+import type { LockRequest } from '../encryptor.ts'
 
 /** `crypt-<volume id>`: 42 characters of the 127 that device-mapper allows, and nothing in it that it would escape. */
 export const mappingName = (volumeId: string): string => `crypt-${volumeId}`
@@ -37,16 +38,41 @@ export async function faultOf(
   return undefined
 }
 
-/** Only a crypt mapping can be of our making; what else has our name is left alone. */
-export function checkOurs(volumeId: string, mapping: MappingFacts): void {
-  if (mapping.targets.length > 0 && mapping.targets.every(({ target }) => target === 'crypt')) return
-  const found = mapping.targets.map(({ target }) => target).join(', ') || 'nothing'
+/**
+ * Only a crypt mapping with the volume's own LUKS UUID can be of our making, on whatever device it lies; what else has our
+ * name belongs to somebody, and is left alone.
+ * @throws HoldfastError `wrong-device`
+ */
+export function checkOurs({ volumeId, luksUuid }: LockRequest, mapping: MappingFacts): void {
+  const fault = foreignness(volumeId, luksUuid, mapping)
+  if (fault === undefined) return
+  const below = mapping.targets.flatMap(target => (target.below ? [target.below.device] : []))
+  const where = below.length > 0 ? `, over device ${below.join(', ')}` : ''
   throw new HoldfastError(
     'unsafe',
     'wrong-device',
-    `${mappingPath(volumeId)} is not a mapping of Holdfast's: it maps ${found}, not crypt`,
-    { details: { volume: volumeId, layer: 'encryption', left: 'it was not touched', hint: `see 'dmsetup table'` } },
+    `${mappingPath(volumeId)} is not a mapping of volume ${volumeId}: it ${fault}${where}`,
+    {
+      details: {
+        volume: volumeId,
+        layer: 'encryption',
+        hint: `find out whose it is (dmsetup table ${mappingName(volumeId)}), and remove or rename it`,
+      },
+    },
   )
+}
+
+function foreignness(volumeId: string, luksUuid: string | undefined, mapping: MappingFacts): string | undefined {
+  const targets = mapping.targets.map(({ target }) => target)
+  if (targets.length === 0 || targets.some(target => target !== 'crypt')) {
+    return `maps ${targets.join(', ') || 'nothing'}, not crypt`
+  }
+  const uuids =
+    luksUuid === undefined
+      ? undefined
+      : ([1, 2] as const).map(version => mappingUuid(volumeId, { version, uuid: luksUuid }))
+  if (uuids === undefined || uuids.includes(mapping.uuid)) return undefined
+  return `has the device-mapper UUID '${mapping.uuid}'`
 }
 
 /** The same failure, with who holds the mapping. */

@@ -10,6 +10,7 @@ import { luksClose, luksOpen } from '#src/host/cryptsetup.ts'
 import { attachLoop, detachLoop, listLoops } from '#src/host/loop.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
 import { type EncryptorFixture, encryptorConformance, RIGHT } from '../conformance.ts'
+import type { UnlockRequest } from '../encryptor.ts'
 import { headOf, makeLuksFile, spoilLuks } from '../test-volumes.ts'
 import { LuksEncryptor } from './luks-encryptor.ts'
 
@@ -25,6 +26,14 @@ async function make(version: 1 | 2): Promise<EncryptorFixture> {
     names.push(`crypt-${request.volumeId}`)
     return { ...request, source: { ...request.source, kind: 'block' as const, path } }
   }
+  /** The same file by a second loop device: where a mapping lies that an earlier process left. */
+  const again = async ({ volumeId, source }: UnlockRequest) => {
+    const { stdout } = await host.run({
+      tool: 'losetup',
+      args: ['--find', '--show', join(folder, `volume-${volumeId}`)],
+    })
+    return { source: { ...source, path: stdout.trim() } }
+  }
   return {
     encryptor: new LuksEncryptor(host),
     volume: connected,
@@ -39,12 +48,12 @@ async function make(version: 1 | 2): Promise<EncryptorFixture> {
       return { holder: `process ${process.pid} `, release: async () => closeSync(file) }
     },
     async putInTheWay(request, what) {
-      const other = await connected()
+      const { source } = what === 'stale' ? await again(request) : await connected()
       const name = `crypt-${request.volumeId}`
       using key = new Secret(new TextEncoder().encode(RIGHT))
-      if (what === 'crypt') return await luksOpen(host, other.source.path, name, key)
-      const sectors = other.source.sizeBytes / 512
-      const table = `0 ${sectors} linear ${other.source.path} 0`
+      if (what !== 'linear') return await luksOpen(host, source.path, name, key)
+      const sectors = source.sizeBytes / 512
+      const table = `0 ${sectors} linear ${source.path} 0`
       await host.run({ tool: 'dmsetup', args: ['create', name, '--table', table] })
     },
     async [Symbol.asyncDispose]() {
@@ -70,7 +79,7 @@ if (inLab) {
     assert.equal(change, 'made')
     assert.equal(view.sizeBytes, request.source.sizeBytes - 2 * MIB)
     assert.deepEqual(await fixture.encryptor.probe(request), view)
-    assert.equal(await fixture.encryptor.lock(request.volumeId), 'made')
+    assert.equal(await fixture.encryptor.lock(request), 'made')
   })
 } else {
   describe('encryptor: dm-crypt', {

@@ -119,7 +119,7 @@ describe('the native encryptor', () => {
     const refused = (error: HoldfastError) => error.code === 'secret-foreign' && error.message.includes(foreign.uuid)
     await assert.rejects(fixture.encryptor.check(request, key()), refused)
     await assert.rejects(fixture.encryptor.unlock(request, key()), refused)
-    await assert.rejects(fixture.encryptor.lock(request.volumeId), refused)
+    await assert.rejects(fixture.encryptor.lock(request), refused)
     assert.equal(await fixture.encryptor.probe(request), undefined)
     assert.deepEqual(fixture.secrets.kept, [foreign])
   })

@@ -4,7 +4,7 @@ import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
-import type { Encryptor, Unlocked, UnlockRequest } from '../encryptor.ts'
+import type { Encryptor, LockRequest, Unlocked, UnlockRequest } from '../encryptor.ts'
 import { checkLuksVolume, checkPassphrase } from '../luks-volume.ts'
 import type { VolumeSecret, VolumeSecrets } from './volume-secrets.ts'
 
@@ -48,7 +48,7 @@ export class NativeEncryptor implements Encryptor {
     return header
   }
 
-  async lock(volumeId: string, signal?: AbortSignal): Promise<Change> {
+  async lock({ volumeId }: LockRequest, signal?: AbortSignal): Promise<Change> {
     signal?.throwIfAborted()
     if (!(await this.#find(volumeId, signal))) return 'already'
     return (await this.#secrets.undefine(volumeId, signal)) ? 'made' : 'already'
