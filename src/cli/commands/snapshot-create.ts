@@ -21,9 +21,9 @@ export const command = defineCommand({
     const volume = await findVolume(holdfast, volumeText, context.signal)
     const force = options.force ?? false
     if (options.dryRun) {
-      const { planSnapshotCreate } = await import('../volume-plans.ts')
+      const { volumePlans } = await import('#src/index.ts')
       const limits = await holdfast.volumes.getAbsoluteLimits(context.signal)
-      return printPlan(context, planSnapshotCreate(volume, { name: options.name, force }, limits))
+      return printPlan(context, volumePlans.planSnapshotCreate(volume, { name: options.name, force }, limits))
     }
     const request = options.name === undefined ? { force } : { force, name: options.name }
     const title = `snapshot volume ${volume.name ?? volume.id}`

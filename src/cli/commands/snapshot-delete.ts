@@ -14,8 +14,8 @@ export const command = defineCommand({
     const holdfast = await context.open(options.dryRun ? 'read' : 'write')
     const snapshot = await findSnapshot(holdfast, text, context.signal, { strict: true })
     if (options.dryRun) {
-      const { planSnapshotDelete } = await import('../volume-plans.ts')
-      return printPlan(context, planSnapshotDelete(snapshot))
+      const { volumePlans } = await import('#src/index.ts')
+      return printPlan(context, volumePlans.planSnapshotDelete(snapshot))
     }
     const label = snapshot.name ?? snapshot.id
     const work = holdfast.volumes.deleteSnapshot(snapshot.id, context.signal)

@@ -68,12 +68,12 @@ interface Found {
 }
 
 async function showPlan(context: CliContext, holdfast: Holdfast, request: CreateVolume, found: Found): Promise<void> {
-  const { planVolumeCreate } = await import('../volume-plans.ts')
+  const { volumePlans } = await import('#src/index.ts')
   const limits = await holdfast.volumes.getAbsoluteLimits(context.signal)
   const { imageFile } = request
   const isFile = imageFile === undefined || (await stat(imageFile).catch(() => undefined))?.isFile() === true
   const checkImage = () => {
     if (!isFile) throw new HoldfastError('invalid-input', 'invalid-image', `there is no image file ${imageFile}`)
   }
-  printPlan(context, planVolumeCreate({ request, limits, checkImage, ...found }))
+  printPlan(context, volumePlans.planVolumeCreate({ request, limits, checkImage, ...found }))
 }

@@ -17,8 +17,11 @@ export const command = defineCommand({
     const holdfast = await context.open(options.dryRun ? 'read' : 'write')
     const volume = await findVolume(holdfast, text, context.signal, { strict: true })
     if (options.dryRun) {
-      const { planVolumeDelete } = await import('../volume-plans.ts')
-      return printPlan(context, planVolumeDelete(volume, await holdfast.volumes.getAllSnapshots(context.signal)))
+      const { volumePlans } = await import('#src/index.ts')
+      return printPlan(
+        context,
+        volumePlans.planVolumeDelete(volume, await holdfast.volumes.getAllSnapshots(context.signal)),
+      )
     }
     const label = volume.name ?? volume.id
     await context.progress.during(`delete volume ${label}`, holdfast.volumes.delete(volume.id, context.signal))

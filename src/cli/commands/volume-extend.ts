@@ -14,10 +14,10 @@ export const command = defineCommand({
     const holdfast = await context.open(options.dryRun ? 'read' : 'write')
     const volume = await findVolume(holdfast, text, context.signal)
     if (options.dryRun) {
-      const { planVolumeExtend } = await import('../volume-plans.ts')
+      const { volumePlans } = await import('#src/index.ts')
       return printPlan(
         context,
-        planVolumeExtend(volume, size, await holdfast.volumes.getAbsoluteLimits(context.signal)),
+        volumePlans.planVolumeExtend(volume, size, await holdfast.volumes.getAbsoluteLimits(context.signal)),
       )
     }
     const title = `extend volume ${volume.name ?? volume.id} to ${size} GiB`

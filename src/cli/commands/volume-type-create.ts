@@ -28,8 +28,11 @@ export const command = defineCommand({
     const request = { name, encryption, multiattach: options.multiattach }
     const holdfast = await context.open(options.dryRun ? 'read' : 'write')
     if (options.dryRun) {
-      const { planTypeCreate } = await import('../volume-plans.ts')
-      return printPlan(context, planTypeCreate(request, await holdfast.volumes.getAllVolumeTypes(context.signal)))
+      const { volumePlans } = await import('#src/index.ts')
+      return printPlan(
+        context,
+        volumePlans.planTypeCreate(request, await holdfast.volumes.getAllVolumeTypes(context.signal)),
+      )
     }
     const type = await holdfast.volumes.createVolumeType(request, context.signal)
     context.result(volumeTypeJson(type), () => formatFields(volumeTypeFields(type), context.paint))

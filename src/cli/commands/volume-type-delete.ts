@@ -12,8 +12,8 @@ export const command = defineCommand({
     const holdfast = await context.open(options.dryRun ? 'read' : 'write')
     const type = await findVolumeType(holdfast, text, context.signal, { strict: true })
     if (options.dryRun) {
-      const { planTypeDelete } = await import('../volume-plans.ts')
-      return printPlan(context, planTypeDelete(type, await holdfast.volumes.getAll({}, context.signal)))
+      const { volumePlans } = await import('#src/index.ts')
+      return printPlan(context, volumePlans.planTypeDelete(type, await holdfast.volumes.getAll({}, context.signal)))
     }
     await holdfast.volumes.deleteVolumeType(type.id, context.signal)
     context.result(

@@ -1,6 +1,5 @@
 import { asHoldfastError } from '#src/core/error.ts'
 import { gibToBytes } from '#src/core/sizes.ts'
-import type { PlannedStep } from '#src/engine/api.ts'
 import { wrongSnapshotState, wrongVolumeState } from '#src/volumes/errors.ts'
 import { checkCreateVolume, checkSnapshotRequest, checkVolumeType } from '#src/volumes/requests.ts'
 import { ALLOWED, checkGrowth, checkQuota, sizeFor } from '#src/volumes/rules.ts'
@@ -12,19 +11,22 @@ import type {
   Volume,
   VolumeType,
 } from '#src/volumes/volume-service.ts'
-import type { AnyPlan } from './views.ts'
+import type { PlannedStep, PlanView } from './api.ts'
 
 /**
  * What `--dry-run` shows for volumes, snapshots and types: what would be done, and what the volume service would refuse
  * by what it says now. It uses the service's own rules; yet the service decides, and a plan is a forecast.
  */
 
-type Problem = AnyPlan['problems'][number]
+/** A plan of a verb on volumes, in the form of those on instances. */
+export type VolumePlan = Pick<PlanView, 'steps' | 'problems'> & { readonly kind: string }
+
+type Problem = VolumePlan['problems'][number]
 
 const step = (action: string, subject: string, title: string): PlannedStep => ({ action, subject, title, depth: 0 })
 
 /** A plan with what each of the checks has to say. */
-function plan(kind: string, steps: readonly PlannedStep[], checks: readonly (() => unknown)[]): AnyPlan {
+function plan(kind: string, steps: readonly PlannedStep[], checks: readonly (() => unknown)[]): VolumePlan {
   return { kind, steps, problems: checks.map(problemOf).filter(problem => problem !== undefined) }
 }
 
@@ -63,7 +65,7 @@ export interface CreateParts {
   readonly checkImage: () => void
 }
 
-export function planVolumeCreate({ request, type, snapshot, source, limits, checkImage }: CreateParts): AnyPlan {
+export function planVolumeCreate({ request, type, snapshot, source, limits, checkImage }: CreateParts): VolumePlan {
   const from = snapshot ?? source
   const size = request.size ?? from?.size ?? 0
   const subject = request.name ?? 'volume'
@@ -82,7 +84,7 @@ export function planVolumeCreate({ request, type, snapshot, source, limits, chec
   ])
 }
 
-export function planVolumeDelete(volume: Volume, snapshots: readonly Snapshot[]): AnyPlan {
+export function planVolumeDelete(volume: Volume, snapshots: readonly Snapshot[]): VolumePlan {
   const own = snapshots.filter(({ volumeId }) => volumeId === volume.id)
   const key = volume.encrypted ? ' and its key' : ''
   const made = plan(
@@ -95,7 +97,7 @@ export function planVolumeDelete(volume: Volume, snapshots: readonly Snapshot[])
   return { ...made, problems: [...made.problems, { code: 'invalid-volume', message, hint: 'delete them first' }] }
 }
 
-export const planVolumeExtend = (volume: Volume, size: number, limits: AbsoluteLimits): AnyPlan =>
+export const planVolumeExtend = (volume: Volume, size: number, limits: AbsoluteLimits): VolumePlan =>
   plan(
     'volume-extend',
     [step('extend', volume.id, `extend volume ${label(volume)} from ${volume.size} to ${size} GiB`)],
@@ -110,7 +112,7 @@ export function planSnapshotCreate(
   volume: Volume,
   request: { readonly name?: string | undefined; readonly force: boolean },
   limits: AbsoluteLimits,
-): AnyPlan {
+): VolumePlan {
   const name = request.name === undefined ? '' : ` as ${request.name}`
   return plan(
     'snapshot-create',
@@ -123,14 +125,14 @@ export function planSnapshotCreate(
   )
 }
 
-export const planSnapshotDelete = (snapshot: Snapshot): AnyPlan =>
+export const planSnapshotDelete = (snapshot: Snapshot): VolumePlan =>
   plan(
     'snapshot-delete',
     [step('delete', snapshot.id, `delete snapshot ${label(snapshot)}`)],
     [() => needSnapshot(snapshot, 'delete it', ALLOWED.deleteSnapshot)],
   )
 
-export function planTypeCreate(request: CreateVolumeType, types: readonly VolumeType[]): AnyPlan {
+export function planTypeCreate(request: CreateVolumeType, types: readonly VolumeType[]): VolumePlan {
   const { name } = request
   const made = plan(
     'volume-type-create',
@@ -142,7 +144,7 @@ export function planTypeCreate(request: CreateVolumeType, types: readonly Volume
   return { ...made, problems: [...made.problems, { code: 'conflict', message }] }
 }
 
-export function planTypeDelete(type: VolumeType, volumes: readonly Volume[]): AnyPlan {
+export function planTypeDelete(type: VolumeType, volumes: readonly Volume[]): VolumePlan {
   const users = volumes.filter(({ volumeType }) => volumeType === type.name)
   const made = plan('volume-type-delete', [step('delete', type.id, `delete volume type ${type.name}`)], [])
   if (users.length === 0) return made
