@@ -10,6 +10,7 @@ export interface Ability {
   readonly hint?: string | undefined
 }
 
+const MODPROBE = 'modprobe dm-crypt; without it only QEMU itself can decrypt (volume types with provider luks)'
 const TOOLS: readonly Tool[] = ['cryptsetup', 'qemu-img', 'losetup', 'ip']
 
 /** What this host can do of what Holdfast needs of it. Changes nothing, save that a kernel module may be loaded. */
@@ -24,15 +25,17 @@ export async function dmCryptAbility(host: Host): Promise<Ability> {
   const tool = await toolAbility(host, 'cryptsetup')
   if (!tool.available) return { ...tool, name }
   if (!(await host.files.stat('/dev/mapper/control'))) {
-    return no('the kernel has no device-mapper (/dev/mapper/control is not there)', 'modprobe dm-crypt')
+    return no('the kernel has no device-mapper (/dev/mapper/control is not there)', MODPROBE)
   }
   const targets = await tried(host, 'dmsetup', ['targets'])
+  if (!targets.ok && /No such device|No such file/.test(targets.words))
+    return no('the kernel has no device-mapper', MODPROBE)
   if (!targets.ok) return no(targets.words, 'most verbs need root; is the kernel module dm-mod there?')
   const version = /^crypt\s+(v\S+)/m.exec(targets.words)?.[1]
   if (version !== undefined) return { name, available: true, detail: `target crypt ${version}` }
   if (await moduleThere(host, 'dm-crypt'))
     return { name, available: true, detail: 'kernel module dm-crypt, not loaded' }
-  return no('the kernel has no crypt target', 'modprobe dm-crypt')
+  return no('the kernel has no crypt target', MODPROBE)
 }
 
 export async function loopAbility(host: Host): Promise<Ability> {
@@ -44,7 +47,7 @@ export async function loopAbility(host: Host): Promise<Ability> {
 /** Is the program there, and of which version. */
 export async function toolAbility(host: Host, tool: Tool): Promise<Ability> {
   const { ok, words, hint } = await tried(host, tool, [tool === 'ip' ? '-V' : '--version'])
-  const version = /\d+(\.\d+)+\S*/.exec(words)?.[0]
+  const version = /\d+(\.\d+)+[\w.-]*/.exec(words)?.[0]
   return { name: tool, available: ok, detail: (ok && version) || words.trim(), hint }
 }
 
