@@ -20,7 +20,7 @@ export const SUITES: readonly Suite[] = [
     memoryMib: 768,
     modules: ['loop', 'dm-crypt'],
     udev: true,
-    timeoutMs: 300_000,
+    timeoutMs: 600_000,
   },
   {
     name: 'life',
