@@ -8,8 +8,11 @@ export interface ConnectorFixture extends AsyncDisposable {
   readonly connector: Connector
   /** Storage of a new volume, its LUKS UUID its id if it is encrypted, and the connection info for this host. */
   volume(options?: { encrypted?: boolean; readonly?: boolean }): Promise<ConnectionInfo>
-  /** Puts something else at the volume's path: of the same size, smaller, or with another volume's LUKS header. */
-  putForeign(info: ConnectionInfo, what: 'blank' | 'smaller' | 'luks'): Promise<void>
+  /**
+   * Puts something else at the volume's path: of the same size, smaller, or with another volume's LUKS header. `cut`: it
+   * is the volume's own file, but cut off.
+   */
+  putForeign(info: ConnectionInfo, what: 'blank' | 'smaller' | 'luks' | 'cut'): Promise<void>
   /** What lies at the two volumes' paths changes places. */
   exchange(a: ConnectionInfo, b: ConnectionInfo): Promise<void>
   /** The same content at the same path, as after a restore from a backup. */
@@ -124,7 +127,7 @@ export function connectorConformance(name: string, make: () => Promise<Connector
     })
 
     it('refuses what is not the volume (I2)', async () => {
-      for (const what of ['blank', 'smaller', 'luks'] as const) {
+      for (const what of ['blank', 'smaller', 'luks', 'cut'] as const) {
         for (const encrypted of [false, true]) {
           const info = await fixture.volume({ encrypted })
           await fixture.putForeign(info, what)

@@ -37,6 +37,10 @@ connectorConformance('simulated', async () => {
       }
     },
     async putForeign(info, what) {
+      if (what === 'cut') {
+        file(info.data.device_path).sizeBytes = SIZE / 2
+        return
+      }
       world.addFile(info.data.device_path, {
         sizeBytes: what === 'smaller' ? SIZE / 2 : SIZE,
         content: 'foreign',

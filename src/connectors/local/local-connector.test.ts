@@ -60,6 +60,7 @@ async function make(): Promise<ConnectorFixture> {
     },
     async putForeign(info, what) {
       const path = info.data.device_path
+      if (what === 'cut') return await host.files.truncate(path, SIZE / 2)
       await host.files.createSparse(spare, what === 'smaller' ? SIZE / 2 : SIZE, 0o600)
       if (what === 'luks') await format(spare, host.random.uuid())
       await host.files.rename(spare, path)
@@ -112,7 +113,17 @@ describe('paths in connection info (I10)', () => {
       const info = await infoOf(host, outside, host.random.uuid(), false)
       await symlink(outside, `${pool}/link`)
       const connector = new LocalConnector(host, { pool })
-      const paths = [outside, `${pool}/../outside`, `${pool}//link`, `${pool}/link`, pool, 'volume', '', `${pool}-2/a`]
+      const paths = [
+        outside,
+        `${pool}/../outside`,
+        `${pool}/../absent`,
+        `${pool}//link`,
+        `${pool}/link`,
+        pool,
+        'volume',
+        '',
+        `${pool}-2/a`,
+      ]
       for (const path of paths) await refused(connector, { ...info, data: { ...info.data, device_path: path } })
     } finally {
       await rm(folder, { recursive: true })
