@@ -3,23 +3,16 @@ import { apiTime } from '#src/core/clock.ts'
 import type { ConnectionInfo, ConnectorProperties } from '#src/core/connection-info.ts'
 import type { EncryptionSpec } from '#src/core/encryption.ts'
 import { HoldfastError } from '#src/core/error.ts'
-import { passphraseOf, type Secret } from '#src/core/secret.ts'
+import { passphraseOf } from '#src/core/secret.ts'
 import { GIB, MIB } from '#src/core/sizes.ts'
-import { invalidInput, invalidVolume, wrongSnapshotState } from '#src/volumes/errors.ts'
+import { invalidInput, invalidVolume } from '#src/volumes/errors.ts'
 import {
   checkAttachmentRequest,
   checkCreateVolume,
   checkSnapshotRequest,
   checkVolumeType,
 } from '#src/volumes/requests.ts'
-import {
-  ALLOWED,
-  checkGrowth,
-  checkQuota,
-  checkSnapshotTransition,
-  invalidSize,
-  reservable,
-} from '#src/volumes/rules.ts'
+import { ALLOWED, checkGrowth, checkQuota, invalidSize, reservable } from '#src/volumes/rules.ts'
 import type {
   AbsoluteLimits,
   Attachment,
@@ -35,27 +28,17 @@ import type {
 } from '#src/volumes/volume-service.ts'
 import { type SimAttachmentRequest, SimAttachments } from './volume-attachments.ts'
 import { type SimPlan, simImage, simPlan } from './volume-plan.ts'
+import { SimSnapshots, SimVolumeTypes } from './volume-snapshots.ts'
 import {
   type SimImage,
   type SimQuotas,
   type SimVolume,
+  type SimVolumeOptions,
   SimVolumeState,
   simFileBytes,
   simSnapshotView,
 } from './volume-state.ts'
 import { hashOf, type SimLuks, type World } from './world.ts'
-
-export interface SimVolumeOptions {
-  readonly keys: {
-    create(spec: { algorithm: 'aes'; bitLength: 256; name?: string }, signal?: AbortSignal): Promise<string>
-    get(id: string, signal?: AbortSignal): Promise<{ readonly secret: Secret }>
-    delete(id: string, signal?: AbortSignal): Promise<Change>
-  }
-  readonly availabilityZone?: string
-  readonly quotas?: Partial<SimQuotas>
-  /** Where its files lie in the world. */
-  readonly pool?: string
-}
 
 /**
  * The twin of the embedded volume service: its records outlive the process, its files are the world's, with identity and
@@ -68,6 +51,8 @@ export class SimVolumeService implements VolumeService {
   readonly #quotas: SimQuotas
   readonly #state: SimVolumeState
   readonly #attachments: SimAttachments
+  readonly #snapshots: SimSnapshots
+  readonly #types: SimVolumeTypes
 
   constructor(world: World, options: SimVolumeOptions) {
     this.#world = world
@@ -76,6 +61,10 @@ export class SimVolumeService implements VolumeService {
     this.#state = world.slot('volumes', () => new SimVolumeState())
     const now = () => this.#now()
     this.#attachments = new SimAttachments(world, this.#state, id => this.path(id), now)
+    const { random } = world
+    const checkStorage = (volume: SimVolume) => this.#attachments.checkStorage(volume)
+    this.#snapshots = new SimSnapshots({ state: this.#state, random, quotas: this.#quotas, now, checkStorage })
+    this.#types = new SimVolumeTypes(this.#state, random)
   }
 
   /** Where the volume's file is in the world. */
@@ -335,44 +324,15 @@ export class SimVolumeService implements VolumeService {
     signal?: AbortSignal,
   ): Promise<Snapshot> {
     checkSnapshotRequest(request)
-    return await this.#effect(`create-snapshot ${volumeId}`, () => this.#insertSnapshot(volumeId, request), signal)
-  }
-
-  #insertSnapshot(volumeId: string, request: { name?: string; description?: string; force?: boolean }): Snapshot {
-    const allowed = request.force ? ALLOWED.forcedSnapshot : ALLOWED.snapshot
-    const origin = this.#state.inState(volumeId, allowed, 'make a snapshot of it')
-    checkQuota(this.#state.limits(this.#quotas), { snapshots: 1, gigabytes: origin.size })
-    this.#attachments.checkStorage(origin)
-    const row = {
-      id: this.#world.random.uuid(),
-      name: request.name ?? null,
-      description: request.description ?? null,
-      ...({ status: 'available', progress: '100%', size: origin.size, volumeId } as const),
-      createdAt: this.#now(),
-      origin: { ...origin },
-      keyId: null,
-    }
-    this.#state.snapshots.set(row.id, row)
-    return simSnapshotView(row)
+    return await this.#effect(`create-snapshot ${volumeId}`, () => this.#snapshots.create(volumeId, request), signal)
   }
 
   deleteSnapshot(snapshotId: string, signal?: AbortSignal): Promise<void> {
-    const remove = () => {
-      const row = this.#state.snapshot(snapshotId)
-      if (!ALLOWED.deleteSnapshot.some(status => status === row.status)) {
-        throw wrongSnapshotState(row, 'delete it', ALLOWED.deleteSnapshot)
-      }
-      this.#state.snapshots.delete(snapshotId)
-    }
-    return this.#effect(`delete-snapshot ${snapshotId}`, remove, signal)
+    return this.#effect(`delete-snapshot ${snapshotId}`, () => this.#snapshots.delete(snapshotId), signal)
   }
 
   updateSnapshotStatus(snapshotId: string, status: SnapshotStatus, signal?: AbortSignal): Promise<void> {
-    const update = () => {
-      const row = this.#state.snapshot(snapshotId)
-      checkSnapshotTransition(row, status)
-      Object.assign(row, { status, progress: '90%' })
-    }
+    const update = () => this.#snapshots.updateStatus(snapshotId, status)
     return this.#effect(`update-snapshot ${snapshotId}`, update, signal)
   }
 
@@ -382,26 +342,12 @@ export class SimVolumeService implements VolumeService {
   }
 
   async createVolumeType(request: CreateVolumeType, signal?: AbortSignal): Promise<VolumeType> {
-    const { encryption, ...rest } = checkVolumeType(request)
-    const create = () => {
-      if ([...this.#state.types.values()].some(({ name }) => name === rest.name)) {
-        throw new HoldfastError('conflict', 'conflict', `there is a volume type '${rest.name}' already`)
-      }
-      const type = { id: this.#world.random.uuid(), ...rest, ...(encryption && { encryption }) }
-      this.#state.types.set(type.id, type)
-      return type
-    }
-    return await this.#effect('create-type', create, signal)
+    const checked = checkVolumeType(request)
+    return await this.#effect('create-type', () => this.#types.create(checked), signal)
   }
 
   deleteVolumeType(nameOrId: string, signal?: AbortSignal): Promise<void> {
-    const remove = () => {
-      const { id, name } = this.#state.type(nameOrId)
-      const user = [...this.#state.volumes.values()].find(({ typeId }) => typeId === id)
-      if (user) throw new HoldfastError('conflict', 'conflict', `volume ${user.id} is of volume type '${name}'`)
-      this.#state.types.delete(id)
-    }
-    return this.#effect('delete-type', remove, signal)
+    return this.#effect('delete-type', () => this.#types.delete(nameOrId), signal)
   }
 
   getVolumeEncryptionMetadata(volumeId: string, signal?: AbortSignal): Promise<EncryptionSpec | undefined> {

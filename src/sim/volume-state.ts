@@ -1,5 +1,7 @@
+import type { Change } from '#src/core/change.ts'
 import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
 import type { EncryptionProvider } from '#src/core/encryption.ts'
+import type { Secret } from '#src/core/secret.ts'
 import { GIB } from '#src/core/sizes.ts'
 import {
   attachmentNotFound,
@@ -52,6 +54,18 @@ export interface SimQuotas {
   readonly volumes: number
   readonly gigabytes: number
   readonly snapshots: number
+}
+
+export interface SimVolumeOptions {
+  readonly keys: {
+    create(spec: { algorithm: 'aes'; bitLength: 256; name?: string }, signal?: AbortSignal): Promise<string>
+    get(id: string, signal?: AbortSignal): Promise<{ readonly secret: Secret }>
+    delete(id: string, signal?: AbortSignal): Promise<Change>
+  }
+  readonly availabilityZone?: string
+  readonly quotas?: Partial<SimQuotas>
+  /** Where its files lie in the world. */
+  readonly pool?: string
 }
 
 /** What a simulated volume service has recorded. It outlives process and host. */

@@ -2,6 +2,7 @@ import { describe } from 'node:test'
 import { attachmentConformance } from './conformance-attachments.ts'
 import { contentConformance } from './conformance-content.ts'
 import type { MakeVolumeService } from './conformance-fixture.ts'
+import { legacyConformance } from './conformance-legacy.ts'
 import { volumeConformance } from './conformance-volumes.ts'
 
 export type { FixtureSettings, MakeVolumeService, TestImages, VolumeServiceFixture } from './conformance-fixture.ts'
@@ -11,6 +12,7 @@ export function volumeServiceConformance(name: string, make: MakeVolumeService):
   describe(`${name}: volume service conformance`, () => {
     volumeConformance(make)
     attachmentConformance(make)
+    legacyConformance(make)
     contentConformance(make)
   })
 }

@@ -133,8 +133,10 @@ export interface AttachmentFilter {
 /**
  * The block-storage facade (Nova `nova/volume/cinder.py` `API`, 2026.2): who owns volumes. States change by
  * compare-and-set; a refusal changes nothing. Codes: `volume-not-found`, `snapshot-not-found`, `attachment-not-found`,
- * `volume-type-not-found` (not-found); `invalid-volume` (wrong-state: the message names the state and what is allowed);
- * `invalid-input` and its kin (invalid-input); `over-quota` (quota); `no-space`; `storage-absent` (unavailable); `conflict`.
+ * `volume-type-not-found`, `image-not-found` (not-found); `invalid-volume`, `invalid-snapshot`, `invalid-attachment`
+ * (wrong-state: the message names the state and what is allowed); `invalid-name`, `invalid-size`, `invalid-id`,
+ * `invalid-image`, `invalid-input` (invalid-input); `image-backing-file`, `wrong-device`, `wrong-host` (unsafe);
+ * `encryption-unsupported` (unsupported); `over-quota` (quota); `no-space`; `storage-absent` (unavailable); `busy`; `conflict`.
  */
 export interface VolumeService {
   get(volumeId: string, signal?: AbortSignal): Promise<Volume>
@@ -183,14 +185,14 @@ export interface VolumeService {
     mountpoint?: string,
     signal?: AbortSignal,
   ): Promise<Attachment>
-  /** attaching → attached; volume → in-use. Repeating it is nothing. */
+  /** attaching → attached; volume → in-use. Repeating it is nothing. Not from `reserved`: nothing was connected yet. */
   attachmentComplete(attachmentId: string, signal?: AbortSignal): Promise<void>
   /** 'already' if there is none; the volume's status is found anew from what attachments remain. */
   attachmentDelete(attachmentId: string, signal?: AbortSignal): Promise<Change>
 
   getSnapshot(snapshotId: string, signal?: AbortSignal): Promise<Snapshot>
   getAllSnapshots(signal?: AbortSignal): Promise<readonly Snapshot[]>
-  /** `available` only; `force` also `in-use`, crash-consistent. */
+  /** `available` only; `force` also `in-use`: as of one moment, or `busy` if the guest writes all the time. */
   createSnapshot(
     volumeId: string,
     request: { name?: string; description?: string; force?: boolean },
@@ -208,9 +210,15 @@ export interface VolumeService {
   getVolumeEncryptionMetadata(volumeId: string, signal?: AbortSignal): Promise<EncryptionSpec | undefined>
 
   getAbsoluteLimits(signal?: AbortSignal): Promise<AbsoluteLimits>
-  /** After data was copied from `oldId` to `newId`: gives the id that the instance keeps using. */
+  /**
+   * After data was copied from `oldId` to `newId`: gives the id that the instance keeps using. Attachments move to the new
+   * volume; with `error` the old one keeps them.
+   */
   migrateVolumeCompletion(oldId: string, newId: string, error: boolean, signal?: AbortSignal): Promise<string>
-  /** Destroys the content and writes the image anew: `available`, `error`, or `reserved` if allowed. */
+  /**
+   * The image takes the place of the content: `available`, `error`, or `reserved` if allowed; with more than one
+   * attachment `conflict`. If it fails, the embedded service keeps the old content.
+   */
   reimageVolume(
     volumeId: string,
     request: { imageFile: string; reimageReserved: boolean },
