@@ -22,7 +22,9 @@ export interface RealHost extends AsyncDisposable {
 export async function makeRealHost(): Promise<RealHost> {
   const folder = await mkdtemp('/tmp/hf-life-')
   await chmod(folder, 0o711)
-  const libvirtd = await startPrivateLibvirtd({ dir: await mkdtemp('/tmp/lv-') })
+  // A Unix socket's path must be short.
+  const daemonFolder = await mkdtemp('/tmp/lv-')
+  const libvirtd = await startPrivateLibvirtd({ dir: daemonFolder })
   const environment = { HOLDFAST_LIBVIRT_SOCKET: libvirtd.socketPath, HOLDFAST_DOMAIN_TYPE: 'qemu' }
   const config = await loadConfig({ flags: { state: join(folder, 'state') }, env: environment, uid: 0 })
   const libvirt = new Libvirt({ socketPath: libvirtd.socketPath })
@@ -34,7 +36,7 @@ export async function makeRealHost(): Promise<RealHost> {
     [Symbol.asyncDispose]: async () => {
       await libvirt.close()
       await libvirtd.stop()
-      await rm(folder, { recursive: true, force: true })
+      for (const left of [folder, daemonFolder]) await rm(left, { recursive: true, force: true })
     },
   }
 }
