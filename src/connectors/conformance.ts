@@ -138,9 +138,10 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       }
     })
 
-    it('refuses two volumes that were exchanged, says which is where, and leaves the device of the other (I2)', async () => {
+    it('refuses two volumes that were exchanged, says which is where, and leaves their devices (I2)', async () => {
       for (const encrypted of [false, true]) {
         const [a, b] = [await fixture.volume({ encrypted }), await fixture.volume({ encrypted })]
+        await connector.connect(a, BLOCK)
         const { source } = await connector.connect(b, BLOCK)
         await fixture.exchange(a, b)
         const where = new RegExp(`the volume's own file is at ${b.data.device_path}`)
@@ -148,9 +149,10 @@ export function connectorConformance(name: string, make: () => Promise<Connector
         await refused(connector.connect(a, BLOCK), 'wrong-device', where)
         if (encrypted) await refused(connector.check(a), 'wrong-device', new RegExp(`header of volume ${b.volume_id}`))
         assert.equal(await connector.disconnect(a), 'already')
-        assert.equal(await fixture.devices(), 1)
+        assert.equal(await fixture.devices(), 2)
         await fixture.exchange(a, b)
         assert.deepEqual(await connector.probe(b, BLOCK), source)
+        assert.equal(await connector.disconnect(a), 'made')
         assert.equal(await connector.disconnect(b), 'made')
       }
     })

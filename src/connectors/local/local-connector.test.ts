@@ -90,8 +90,24 @@ async function make(): Promise<ConnectorFixture> {
   }
 }
 
-if (process.getuid?.() === 0) connectorConformance('pool files of this host', make)
-else describe('connector: pool files of this host', { skip: 'needs root, for loop devices' }, () => {})
+const skip = process.getuid?.() === 0 ? false : 'needs root, for loop devices'
+
+if (skip) describe('connector: pool files of this host', { skip }, () => {})
+else connectorConformance('pool files of this host', make)
+
+it('a loop device whose file has grown gets its size', { skip }, async () => {
+  await using fixture = await make()
+  const { connector } = fixture
+  const info = await fixture.volume()
+  const { source } = await connector.connect(info, { asBlock: true })
+  await host.files.truncate(info.data.device_path, 2 * SIZE)
+  const grown = { ...info, data: { ...info.data, size_bytes: 2 * SIZE } }
+  assert.equal(await connector.probe(grown, { asBlock: true }), undefined)
+  const found = { ...source, sizeBytes: 2 * SIZE }
+  assert.deepEqual(await connector.connect(grown, { asBlock: true }), { change: 'made', source: found })
+  assert.equal((await host.files.stat(source.path))?.size, 2 * SIZE)
+  assert.equal((await connector.connect(grown, { asBlock: true })).change, 'already')
+})
 
 describe('paths in connection info (I10)', () => {
   const refused = async (connector: LocalConnector, info: LocalConnectionInfo) => {
