@@ -1,3 +1,4 @@
+import { withDeadline } from '#src/core/deadline.ts'
 import { asHoldfastError } from '#src/core/error.ts'
 import type { BlockDeviceMapping, InstanceRecord } from '#src/store/records.ts'
 import type { PlanRequest, PlanView } from './api.ts'
@@ -19,8 +20,7 @@ type Asked = {
 export async function viewPlan(parts: Parts, asked: Asked, admit: () => Promise<void>): Promise<PlanView> {
   using walk = new Walk(parts, asked.instance, asked.mappings)
   const checks = [admit]
-  if (asked.kind === 'hard-reboot' || asked.kind === 'start')
-    checks.push(() => preflight(walk, AbortSignal.timeout(60_000)))
+  if (asked.kind === 'hard-reboot' || asked.kind === 'start') checks.push(() => look(walk))
   return {
     kind: asked.kind,
     instance: asked.instance.name,
@@ -28,6 +28,11 @@ export async function viewPlan(parts: Parts, asked: Asked, admit: () => Promise<
     problems: await problemsOf(checks),
   }
 }
+
+const look = (walk: Walk) =>
+  withDeadline(walk.parts.clock, walk.parts.settings.deadlines.step, 'preflight', undefined, signal =>
+    preflight(walk, signal),
+  )
 
 function planFor(asked: Asked): Plan {
   const { kind, volumeId = '' } = asked
