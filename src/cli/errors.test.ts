@@ -10,6 +10,7 @@ const failure = new HoldfastError('busy', 'device-detach-failed', 'the guest kee
   details: {
     operation: 'c1',
     volume: 'a1',
+    layer: 'presentation',
     left: 'the disk is still there',
     hint: 'try again',
     command: 'x',
@@ -21,6 +22,7 @@ describe('errors for people', () => {
   it('say what, what is left and what to do', () => {
     assert.deepEqual(reportError(failure, quiet).text.split('\n'), [
       'error: the guest keeps vdb',
+      'where: volume a1, layer presentation',
       'left: the disk is still there',
       'operation: c1',
       'hint: try again',
@@ -39,7 +41,10 @@ describe('errors for people', () => {
     const all = collectErrors([failure, new HoldfastError('timeout', 'timeout', 'too slow'), new Error('odd')])
     const { text } = reportError(all, quiet)
     assert.equal(text.match(/too slow/g)?.length, 1)
-    assert.match(text, /^error: the guest keeps vdb\nalso: too slow\nalso: odd\nleft: /)
+    assert.match(
+      text,
+      /^error: the guest keeps vdb\nalso: too slow\nalso: odd\nwhere: volume a1, layer presentation\nleft: /,
+    )
   })
 
   it('never show a stack of an error that is an answer, even when asked', () => {

@@ -42,10 +42,21 @@ function expectedText(error: HoldfastError, paint: Paint): string {
   const { hint, left, operation } = error.details
   const lines = [`${paint('red', 'error:')} ${safeText(ownMessage(error))}`]
   for (const other of error.also) lines.push(`${paint('red', 'also:')} ${safeText(ownMessage(asHoldfastError(other)))}`)
+  const where = whereOf(error)
+  if (where !== undefined) lines.push(`${paint('dim', 'where:')} ${safeText(where)}`)
   if (left !== undefined) lines.push(`${paint('yellow', 'left:')} ${safeText(left)}`)
   if (operation !== undefined) lines.push(`${paint('dim', 'operation:')} ${safeText(operation)}`)
   if (hint !== undefined) lines.push(`${paint('cyan', 'hint:')} ${safeText(hint)}`)
   return lines.map(line => `${line}\n`).join('')
+}
+
+/** The volume, unless the message names it, and the layer of the stack that it failed at. */
+function whereOf({ message, details: { volume, layer } }: HoldfastError): string | undefined {
+  const parts = [
+    ...(volume === undefined || message.includes(volume) ? [] : [`volume ${volume}`]),
+    ...(layer === undefined ? [] : [`layer ${layer}`]),
+  ]
+  return parts.length === 0 ? undefined : parts.join(', ')
 }
 
 function unexpectedText(thrown: unknown, { paint, debug }: ReportOptions): string {
