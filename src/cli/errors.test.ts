@@ -85,7 +85,7 @@ describe('errors for programs', () => {
         exit_code: 12,
         instance: null,
         volume: 'a1',
-        layer: null,
+        layer: 'presentation',
         command: 'x',
         command_exit_code: 5,
         request_id: null,
