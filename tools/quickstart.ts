@@ -81,18 +81,29 @@ async function forget(holdfast: Holdfast): Promise<void> {
 }
 
 async function remove(config: HoldfastConfig, runDirectory: string): Promise<number> {
-  {
-    await using holdfast = await openHoldfast(config, { mode: 'write' })
-    await forget(holdfast)
-    const types = await holdfast.volumes.getAllVolumeTypes()
-    const used = (await holdfast.volumes.getAll()).some(volume => volume.volumeType === TYPE)
-    if (!used && types.some(type => type.name === TYPE)) await holdfast.volumes.deleteVolumeType(TYPE)
-  }
+  const empty = await forgetAll(config)
   const stopped = await stopLibvirt(runDirectory)
-  await rm(runDirectory, { recursive: true, force: true })
+  await rm(empty ? config.stateDirectory : runDirectory, { recursive: true, force: true })
   say(`instance, volume and guest are removed${stopped ? '; the libvirt that was started for them is stopped' : ''}`)
-  say(`what else you made stays in ${config.stateDirectory}`)
+  say(empty ? `${config.stateDirectory} is removed` : `what else you made stays in ${config.stateDirectory}`)
   return 0
+}
+
+/** True if nothing is left in the state that anybody made. */
+async function forgetAll(config: HoldfastConfig): Promise<boolean> {
+  await using holdfast = await openHoldfast(config, { mode: 'write' })
+  await forget(holdfast)
+  const { volumes, instances } = holdfast
+  const used = (await volumes.getAll()).some(volume => volume.volumeType === TYPE)
+  if (!used && (await volumes.getAllVolumeTypes()).some(type => type.name === TYPE))
+    await volumes.deleteVolumeType(TYPE)
+  const left = await Promise.all([
+    volumes.getAll(),
+    volumes.getAllSnapshots(),
+    volumes.getAllVolumeTypes(),
+    instances.list(),
+  ])
+  return left.every(rows => rows.length === 0)
 }
 
 const nextSteps = (config: HoldfastConfig) => `The instance runs on. Try:
