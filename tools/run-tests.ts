@@ -19,6 +19,8 @@ interface Stage {
 
 /** By convention the tests that start real daemons or guests; they run one file at a time. */
 const REAL = ['lab/**/*.test.ts', 'src/**/real.test.ts']
+/** Beside the code, but on real devices or daemons of this machine: by convention named so. */
+const ROOT = ['src/**/*-root.test.ts']
 const UNIT_LIMIT_MS = 120_000
 const LIMIT_MS = 600_000
 const UNIT = ['src/**/*.test.ts']
@@ -39,7 +41,7 @@ function tellUsage(exitCode: number): number {
 }
 
 async function unitStages(wanted: readonly string[]): Promise<readonly Stage[]> {
-  const files = chosen(await filesHere(UNIT, REAL), wanted)
+  const files = chosen(await filesHere(UNIT, [...REAL, ...ROOT]), wanted)
   return files.length === 0 ? [] : [{ name: 'unit', run: () => runFiles(files, { timeoutMs: UNIT_LIMIT_MS }) }]
 }
 
