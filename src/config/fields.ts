@@ -97,7 +97,7 @@ export const FIELDS: readonly Field[] = [
     fallback: true,
     meaning:
       'Whether the sizes of all volumes may add up to more than the file system of the pool holds. Volumes are sparse ' +
-      'files: they take space as guests write. `false` refuses a volume that could not be filled.',
+      'files: they take space as guests write. `false` refuses a volume that could not be filled. One volume is never larger than the whole file system.',
   },
   {
     key: 'encryption.prefer',

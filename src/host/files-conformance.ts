@@ -105,6 +105,7 @@ export function hostFilesConformance(name: string, make: () => Promise<HostFiles
       assert.equal((await files.stat(path('d/e')))?.kind, 'directory')
       assert.equal(await files.realPath(path('d/e')), path('d/e'))
       assert.ok((await files.freeBytes(path('d'))) > 0)
+      assert.ok((await files.totalBytes(path('d'))) >= (await files.freeBytes(path('d'))))
     })
   })
 }

@@ -63,6 +63,8 @@ export interface HostFiles {
   makeDirectory(path: string, mode: number): Promise<void>
   /** Bytes that may still be written to the file system that holds this path. */
   freeBytes(path: string): Promise<number>
+  /** Bytes that this file system holds in all. */
+  totalBytes(path: string): Promise<number>
 }
 
 /** The only door to this machine: its programs, files, time and randomness. */

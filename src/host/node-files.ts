@@ -46,6 +46,11 @@ export function createNodeFiles(random: Random): HostFiles {
         const { bavail, bsize } = await statfs(path)
         return bavail * bsize
       }),
+    totalBytes: path =>
+      onFile('look at', path, async () => {
+        const { blocks, bsize } = await statfs(path)
+        return blocks * bsize
+      }),
   }
 }
 

@@ -120,6 +120,10 @@ class SimFiles implements HostFiles {
     return this.#look('free bytes of', path, () => FREE_BYTES)
   }
 
+  totalBytes(path: string): Promise<number> {
+    return this.#look('total bytes of', path, () => FREE_BYTES)
+  }
+
   #look<T>(verb: string, path: string, run: () => T): Promise<T> {
     return this.#world.look(`file ${verb} ${path}`, run)
   }

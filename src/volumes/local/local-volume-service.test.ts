@@ -176,9 +176,14 @@ describe('room in the pool', () => {
 
   it('may be promised with overcommit', async () => {
     await using bench = await LocalBench.make()
-    const files = { ...bench.host.files, freeBytes: async () => GIB }
+    const files = { ...bench.host.files, freeBytes: async () => GIB, totalBytes: async () => 1000 * GIB }
     const { service } = await bench.open({ host: { ...bench.host, files } })
-    assert.equal((await service.create({ size: 1000 })).size, 1000)
+    const { id, size } = await service.create({ size: 1000 })
+    assert.equal(size, 1000)
+    const beyond = /1001 GiB can never fit .*: its file system holds 1000 GiB in all/
+    await refused(service.create({ size: 1001 }), 'no-space', 'no-space', beyond)
+    await refused(service.extend(id, 1001), 'no-space', 'no-space', beyond)
+    assert.deepEqual(await statusOf(service, id), 'available')
   })
 })
 

@@ -103,6 +103,22 @@ export class Pool {
   }
 
   /**
+   * Whether a file of this size could ever be filled, were there nothing else.
+   * @throws HoldfastError `no-space` naming both numbers
+   */
+  async checkCapacity(bytes: number): Promise<void> {
+    await this.#host.files.makeDirectory(this.directory, PASSABLE)
+    const total = await this.#host.files.totalBytes(this.directory)
+    if (bytes <= total) return
+    throw new HoldfastError(
+      'no-space',
+      'no-space',
+      `${formatBytes(bytes)} can never fit into the pool ${this.directory}: its file system holds ${formatBytes(total)} in all`,
+      { details: { hint: 'make it smaller, or put the pool on a larger file system' } },
+    )
+  }
+
+  /**
    * Whether a file of this size could be filled, after all others have been filled: `promised` bytes are still to come.
    * @throws HoldfastError `no-space` naming both numbers
    */

@@ -149,7 +149,7 @@ export class Volumes {
     const { pool } = this.#parts
     const found = this.#catalog.volume(id)
     checkGrowth(found, size)
-    if (found.status === 'available') await this.checkRoom(gibToBytes(size - found.size))
+    if (found.status === 'available') await this.checkRoom(gibToBytes(size - found.size), gibToBytes(size))
     const row = this.#catalog.db.transaction(() => this.#beginExtend(id, size))
     try {
       await pool.checkVolume(row)
@@ -191,9 +191,10 @@ export class Volumes {
     await this.#parts.pool.resize(path, fileBytes(row))
   }
 
-  /** Unless the configuration allows overcommit. */
-  async checkRoom(bytes: number): Promise<void> {
+  /** Never beyond the whole file system; beyond what is free only if the configuration allows overcommit. `whole`: of the grown file. */
+  async checkRoom(bytes: number, whole = bytes): Promise<void> {
     const { pool, config } = this.#parts
+    await pool.checkCapacity(whole)
     if (config.overcommit) return
     const volumes = this.#catalog.volumes().map(row => ({ path: pool.volumePath(row.id), bytes: fileBytes(row) }))
     const snapshots = this.#catalog.snapshots().map(row => ({ path: pool.snapshotPath(row.id), bytes: fileBytes(row) }))
