@@ -1,7 +1,14 @@
-/**
- * The schema, one step of SQL for each version, in order. Append-only: a step that was released is never edited, for
- * databases made by it are out there. `user_version` counts the steps that a database has had.
- */
+import type { DatabaseDescription } from '#src/host/sqlite/description.ts'
+
+export const stateDatabase = (path: string): DatabaseDescription => ({
+  path,
+  noun: 'state database',
+  restoreHint:
+    'restore it from a backup, or move it away to begin with an empty one; instances and volumes are not touched by that',
+  migrations: MIGRATIONS,
+})
+
+/** Append-only. */
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE instances (

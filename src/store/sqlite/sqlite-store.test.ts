@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { hasCode } from '#src/core/error.ts'
+import { migrate } from '#src/host/sqlite/migrate.ts'
 import { storeConformance } from '../conformance.ts'
 import type { InstanceRecord } from '../records.ts'
-import { migrate } from './migrate.ts'
 import { openSqliteStore } from './open.ts'
-import { MIGRATIONS } from './schema.ts'
+import { stateDatabase } from './schema.ts'
 import { SqliteStore } from './sqlite-store.ts'
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'holdfast-store-'))
@@ -102,24 +102,6 @@ describe('openSqliteStore', () => {
     await rejected('state-newer', true)
   })
 
-  it('tells a damaged file and a foreign database from an empty one', async () => {
-    writeFileSync(path, 'this is no database at all, however long it may be'.repeat(100))
-    await rejected('state-corrupt')
-    await rejected('state-corrupt', true)
-    rmSync(path)
-    sql('CREATE TABLE theirs (a INTEGER)')
-    await rejected('state-corrupt')
-    await rejected('state-corrupt', true)
-  })
-
-  it('says that it may not write there', async () => {
-    // Not even root may make a file in sysfs.
-    path = '/sys/state.db'
-    await rejected('forbidden')
-    path = join(directory, 'missing', 'state.db')
-    await assert.rejects(openSqliteStore({ path }), /there is no directory/)
-  })
-
   it('says that another process holds it', async () => {
     const store = await openSqliteStore({ path })
     const other = new DatabaseSync(path)
@@ -190,28 +172,6 @@ describe('openSqliteStore', () => {
     await store.close()
   })
 
-  it('upgrades step by step, each step once, and keeps nothing of a step that fails', async () => {
-    sql('PRAGMA user_version = 0')
-    const db = new DatabaseSync(path)
-    const steps = ['CREATE TABLE a (x INTEGER)', 'INSERT INTO a VALUES (1)', 'INSERT INTO a SELECT x + 1 FROM a']
-    const values = () =>
-      db
-        .prepare('SELECT x FROM a ORDER BY x')
-        .all()
-        .map(({ x }) => x)
-    migrate(db, steps.slice(0, 2), path)
-    migrate(db, steps, path)
-    migrate(db, steps, path)
-    assert.deepEqual(values(), [1, 2])
-    assert.throws(
-      () => migrate(db, [...steps, 'INSERT INTO a VALUES (9); INSERT INTO b VALUES (1)'], path),
-      /no such table/,
-    )
-    assert.deepEqual(values(), [1, 2])
-    assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 3)
-    db.close()
-  })
-
   it('forgets old finished operations beyond those to keep', async () => {
     const store = await openSqliteStore({ path })
     const row = (n: number, state: 'done' | 'stuck') =>
@@ -243,7 +203,7 @@ describe('openSqliteStore', () => {
 describe('the schema', () => {
   it('answers every query of a long history along an index', () => {
     const db = new DatabaseSync(':memory:')
-    migrate(db, MIGRATIONS, ':memory:')
+    migrate(db, stateDatabase(':memory:'))
     const plans = [
       'SELECT * FROM operations WHERE state = ? ORDER BY started_at DESC, rowid DESC LIMIT ?',
       'SELECT * FROM operations WHERE state = ? AND instance_id = ? ORDER BY started_at DESC, rowid DESC LIMIT ?',

@@ -1,10 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { HoldfastError } from '#src/core/error.ts'
+import { sqliteError } from '#src/host/sqlite/errors.ts'
+import { SqliteDatabase } from '#src/host/sqlite/sqlite-database.ts'
 import type { JournalEntry, OperationRecord } from '#src/journal/operation.ts'
 import type { BlockDeviceMapping, InstanceRecord } from '../records.ts'
 import type { OperationFilter, Store, Write } from '../store.ts'
-import { storeError } from './errors.ts'
-import { Statements } from './statements.ts'
+import { stateDatabase } from './schema.ts'
 import type { Row, Table } from './table.ts'
 import { ENTRIES, INSTANCES, MAPPINGS, OPERATION_STATES, OPERATIONS } from './tables.ts'
 import { Writer } from './writer.ts'
@@ -19,20 +20,16 @@ interface Waiting {
  * so one sync of the disk, each within a savepoint of its own: one that is refused takes nothing with it.
  */
 export class SqliteStore implements Store {
-  readonly #db: DatabaseSync
-  readonly #path: string
+  readonly #database: SqliteDatabase
   readonly #readOnly: boolean
-  readonly #statements: Statements
   readonly #writer: Writer
   #waiting: Waiting[] = []
 
   /** Takes over an open database that has the newest schema. `path` is for messages. */
   constructor(db: DatabaseSync, path: string, readOnly = false) {
-    this.#db = db
-    this.#path = path
+    this.#database = new SqliteDatabase(db, stateDatabase(path))
     this.#readOnly = readOnly
-    this.#statements = new Statements(db)
-    this.#writer = new Writer(this.#statements)
+    this.#writer = new Writer(this.#database)
   }
 
   async commit(writes: readonly Write[]): Promise<void> {
@@ -96,12 +93,12 @@ export class SqliteStore implements Store {
     this.#checkWritable()
     const kept = 'SELECT id FROM operations ORDER BY started_at DESC, rowid DESC LIMIT ?'
     const sql = `DELETE FROM operations WHERE state NOT IN ('running', 'stuck') AND finished_at < ? AND id NOT IN (${kept})`
-    return this.#guard(() => Number(this.#statements.get(sql).run(before, keep).changes))
+    return this.#database.guard(() => Number(this.#database.statement(sql).run(before, keep).changes))
   }
 
   async close(): Promise<void> {
     this.#flush()
-    if (this.#db.isOpen) this.#guard(() => this.#db.close())
+    this.#database.close()
   }
 
   #flush(): void {
@@ -121,27 +118,24 @@ export class SqliteStore implements Store {
   /** Settles every commit of the batch and gives undefined; or gives why nothing was written, with none settled. */
   #transact(batch: readonly Waiting[]): HoldfastError | undefined {
     try {
-      this.#db.exec('BEGIN IMMEDIATE')
-      const refusals = batch.map(({ writes }) => this.#attempt(writes))
-      this.#db.exec('COMMIT')
+      const refusals = this.#database.transaction(() => batch.map(({ writes }) => this.#attempt(writes)))
       for (const [index, { settle }] of batch.entries()) settle(refusals[index])
       return undefined
     } catch (error) {
-      if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec('ROLLBACK')
-      return storeError(error, this.#path)
+      return sqliteError(error, this.#database.description)
     }
   }
 
   /** The refusal, with the savepoint undone; throws if the transaction itself is lost. */
   #attempt(writes: readonly Write[]): HoldfastError | undefined {
-    this.#db.exec('SAVEPOINT one')
+    this.#database.exec('SAVEPOINT one')
     try {
       for (const write of writes) this.#writer.apply(write)
-      this.#db.exec('RELEASE one')
+      this.#database.exec('RELEASE one')
       return undefined
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error
-      this.#db.exec('ROLLBACK TO one; RELEASE one')
+      this.#database.exec('ROLLBACK TO one; RELEASE one')
       return error
     }
   }
@@ -151,21 +145,14 @@ export class SqliteStore implements Store {
   }
 
   #all(sql: string, ...values: readonly (string | number)[]): Row[] {
-    return this.#guard(() => this.#statements.get(sql).all(...values))
-  }
-
-  #guard<T>(work: () => T): T {
-    try {
-      return work()
-    } catch (error) {
-      throw storeError(error, this.#path)
-    }
+    return this.#database.guard(() => this.#database.statement(sql).all(...values))
   }
 
   #checkWritable(): void {
-    if (!this.#db.isOpen) throw new HoldfastError('internal', 'internal', `the store ${this.#path} is closed`)
+    const { path } = this.#database.description
+    if (!this.#database.isOpen) throw new HoldfastError('internal', 'internal', `the store ${path} is closed`)
     if (!this.#readOnly) return
-    throw new HoldfastError('forbidden', 'forbidden', `the state database ${this.#path} is open for reading only`)
+    throw new HoldfastError('forbidden', 'forbidden', `the state database ${path} is open for reading only`)
   }
 }
 

@@ -1,9 +1,9 @@
 import type { SQLInputValue } from 'node:sqlite'
 import { HoldfastError } from '#src/core/error.ts'
+import { isConstraint } from '#src/host/sqlite/errors.ts'
+import type { SqliteDatabase } from '#src/host/sqlite/sqlite-database.ts'
 import { type JournalEntry, mayBecome, mayFollow, type OperationState, type StepEvent } from '#src/journal/operation.ts'
 import type { Write } from '../store.ts'
-import { isConstraint } from './errors.ts'
-import type { Statements } from './statements.ts'
 import type { Table } from './table.ts'
 import { ENTRIES, INSTANCES, MAPPINGS, OPERATIONS } from './tables.ts'
 
@@ -12,10 +12,10 @@ type Identified = { readonly id: string }
 
 /** Does single writes inside the caller's transaction, which is rolled back when one throws. */
 export class Writer {
-  readonly #statements: Statements
+  readonly #database: SqliteDatabase
 
-  constructor(statements: Statements) {
-    this.#statements = statements
+  constructor(database: SqliteDatabase) {
+    this.#database = database
   }
 
   /** @throws HoldfastError `store-conflict`, `name-taken`, `journal-illegal` */
@@ -50,7 +50,9 @@ export class Writer {
 
   #lastEvent({ operationId, step }: JournalEntry): StepEvent | undefined {
     const where = 'WHERE operation_id = ? AND step = ? ORDER BY sequence DESC LIMIT 1'
-    const row = this.#statements.get(`SELECT ${ENTRIES.columns} FROM journal_entries ${where}`).get(operationId, step)
+    const row = this.#database
+      .statement(`SELECT ${ENTRIES.columns} FROM journal_entries ${where}`)
+      .get(operationId, step)
     return row && ENTRIES.read(row).event
   }
 
@@ -73,7 +75,7 @@ export class Writer {
 
   #checkTransition(write: Pick<Update, 'id' | 'version'>, to: OperationState): void {
     const sql = `SELECT ${OPERATIONS.columns} FROM operations WHERE id = ? AND version = ?`
-    const row = this.#statements.get(sql).get(write.id, write.version)
+    const row = this.#database.statement(sql).get(write.id, write.version)
     if (!row) throw movedOn('operations', write)
     const { state } = OPERATIONS.read(row)
     if (!mayBecome(state, to)) throw illegal(`operation ${write.id} is '${state}' and may not become '${to}'`)
@@ -87,7 +89,7 @@ export class Writer {
   /** Number of rows changed. Broken constraints become the port's conflicts; other failures of SQLite pass through. */
   #run(sql: string, values: readonly SQLInputValue[], what: string): number {
     try {
-      return Number(this.#statements.get(sql).run(...values).changes)
+      return Number(this.#database.statement(sql).run(...values).changes)
     } catch (error) {
       throw isConstraint(error) ? constraintError(error, what) : error
     }

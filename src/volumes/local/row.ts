@@ -1,13 +1,14 @@
-import { corruptRow } from './database-errors.ts'
+import { HoldfastError } from '#src/core/error.ts'
+import type { DatabaseDescription } from '#src/host/sqlite/description.ts'
 
 /** One row as it came from the database, read column by column with its type checked. */
 export class Row {
   readonly #row: Readonly<Record<string, unknown>>
-  readonly #path: string
+  readonly #database: DatabaseDescription
 
-  constructor(row: Readonly<Record<string, unknown>>, path: string) {
+  constructor(row: Readonly<Record<string, unknown>>, database: DatabaseDescription) {
     this.#row = row
-    this.#path = path
+    this.#database = database
   }
 
   text(column: string): string {
@@ -57,6 +58,10 @@ export class Row {
   }
 
   #refuse(column: string, wanted: string): never {
-    throw corruptRow(this.#path, `column ${column} of row ${String(this.#row.id).slice(0, 60)} is not ${wanted}`)
+    const { path, noun, restoreHint } = this.#database
+    const what = `column ${column} of row ${String(this.#row.id).slice(0, 60)} is not ${wanted}`
+    throw new HoldfastError('corrupt', 'state-corrupt', `the ${noun} ${path} holds what it must not: ${what}`, {
+      details: { hint: restoreHint },
+    })
   }
 }

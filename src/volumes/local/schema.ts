@@ -1,6 +1,14 @@
+import type { DatabaseDescription } from '#src/host/sqlite/description.ts'
+
+export const volumeDatabase = (path: string): DatabaseDescription => ({
+  path,
+  noun: 'volume database',
+  restoreHint: 'restore it from a backup; the files of the pool are not touched by that',
+  migrations: MIGRATIONS,
+})
+
 /**
- * The schema of `volumes.db`: one entry for each version, run in order. Append only; what was released is never edited.
- * Sizes in GiB unless the name says bytes; times in ISO 8601.
+ * Append-only. Sizes in GiB unless the name says bytes; times in ISO 8601.
  */
 export const MIGRATIONS: readonly string[] = [
   `

@@ -1,0 +1,72 @@
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { HoldfastError } from '#src/core/error.ts'
+import type { DatabaseDescription } from './description.ts'
+import { sqliteError } from './errors.ts'
+import { checkVersion, migrate, schemaVersion } from './migrate.ts'
+
+/** One process writes at a time (the state lock sees to it), so a wait is only for the end of another's last commit. */
+const BUSY_MS = 250
+
+/**
+ * Opens the database; makes it (mode 0600) or brings it to the newest schema if need be. With `readOnly`, for queries
+ * beside a process that writes, nothing is made or changed, and a database that is not there yet reads as an empty one.
+ * @throws HoldfastError `forbidden`, `no-space`, `busy`, `state-corrupt`, `state-newer`, `state-older`
+ */
+export function openSqlite(description: DatabaseDescription, readOnly: boolean): DatabaseSync {
+  try {
+    return readOnly ? openToRead(description) : openToWrite(description)
+  } catch (error) {
+    throw sqliteError(error, description)
+  }
+}
+
+function openToWrite(description: DatabaseDescription): DatabaseSync {
+  const { path } = description
+  if (!existsSync(path)) makePrivate(path)
+  return prepared(new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true }), db => {
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    migrate(db, description)
+  })
+}
+
+/** SQLite gives its companion files the mode of the database. Failures are left to SQLite to tell. */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'a', 0o600))
+  } catch {
+    return
+  }
+}
+
+function openToRead(description: DatabaseDescription): DatabaseSync {
+  const { path, migrations } = description
+  if (!existsSync(path)) return emptyDatabase(description)
+  const db = prepared(new DatabaseSync(path, { timeout: BUSY_MS, readOnly: true }), opened => {
+    const found = schemaVersion(opened)
+    checkVersion(opened, found, description)
+    if (found > 0 && found < migrations.length) throw older(description)
+  })
+  if (schemaVersion(db) > 0) return db
+  db.close()
+  return emptyDatabase(description)
+}
+
+const emptyDatabase = (description: DatabaseDescription): DatabaseSync =>
+  prepared(new DatabaseSync(':memory:'), db => migrate(db, description))
+
+/** Closes the database again if it cannot be prepared. */
+function prepared(db: DatabaseSync, prepare: (db: DatabaseSync) => void): DatabaseSync {
+  try {
+    prepare(db)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+const older = ({ noun, path }: DatabaseDescription) =>
+  new HoldfastError('wrong-state', 'state-older', `the ${noun} ${path} has not been upgraded yet`, {
+    details: { hint: 'run any command that changes something; it upgrades the database first' },
+  })
