@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type ErrorKind, HoldfastError, isHoldfastError } from '#src/core/error.ts'
+import { errnoOf } from '../file-error.ts'
 import type { DatabaseDescription } from './description.ts'
 
 /** SQLite's primary result codes that mean something to a person (sqlite.org/rescode.html). */
@@ -97,7 +98,8 @@ function whyNoOpen(path: string): string {
   try {
     accessSync(directory, constants.W_OK)
     return 'it cannot be read or written'
-  } catch {
+  } catch (error) {
+    if (errnoOf(error) === 'EROFS') return 'its file system is read-only'
     return `the directory ${directory} cannot be written`
   }
 }

@@ -1,6 +1,9 @@
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 import { HoldfastError } from '#src/core/error.ts'
+import { errnoOf } from '../file-error.ts'
 import type { DatabaseDescription } from './description.ts'
 import { sqliteError } from './errors.ts'
 import { checkVersion, migrate, schemaVersion } from './migrate.ts'
@@ -25,6 +28,8 @@ function openToWrite(description: DatabaseDescription): DatabaseSync {
   const { path } = description
   if (!existsSync(path)) makePrivate(path)
   return prepared(new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true }), db => {
+    // Before anything is written: it may be another program's.
+    checkVersion(db, schemaVersion(db), description)
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     migrate(db, description)
   })
@@ -42,7 +47,7 @@ function makePrivate(path: string): void {
 function openToRead(description: DatabaseDescription): DatabaseSync {
   const { path, migrations } = description
   if (!existsSync(path)) return emptyDatabase(description)
-  const db = prepared(new DatabaseSync(path, { timeout: BUSY_MS, readOnly: true }), opened => {
+  const db = prepared(new DatabaseSync(readable(path), { timeout: BUSY_MS, readOnly: true }), opened => {
     const found = schemaVersion(opened)
     checkVersion(opened, found, description)
     if (found > 0 && found < migrations.length) throw older(description)
@@ -50,6 +55,27 @@ function openToRead(description: DatabaseDescription): DatabaseSync {
   if (schemaVersion(db) > 0) return db
   db.close()
   return emptyDatabase(description)
+}
+
+/**
+ * On a file system that is read-only SQLite cannot make its companion files, and without them reads only what it is told
+ * that nobody changes. That holds there, unless commits wait in the write-ahead log.
+ */
+function readable(path: string): string | URL {
+  const log = statSync(`${path}-wal`, { throwIfNoEntry: false })
+  if ((log?.size ?? 0) > 0 || !isReadOnly(dirname(path))) return path
+  const url = pathToFileURL(path)
+  url.searchParams.set('immutable', '1')
+  return url
+}
+
+function isReadOnly(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return false
+  } catch (error) {
+    return errnoOf(error) === 'EROFS'
+  }
 }
 
 const emptyDatabase = (description: DatabaseDescription): DatabaseSync =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -50,6 +50,14 @@ const values = (db: DatabaseSync) =>
     .map(({ x }) => x)
 
 describe('openSqlite', () => {
+  it("does not write to another program's database", () => {
+    sql('CREATE TABLE shopping (item TEXT)')
+    const before = readFileSync(path)
+    for (const readOnly of [false, true])
+      refused(() => openSqlite(description(), readOnly), 'corrupt', 'state-corrupt', /not one of Holdfast/)
+    assert.deepEqual(readFileSync(path), before)
+  })
+
   it('makes files that nobody else may read, synced at each commit, foreign keys kept', () => {
     const db = openSqlite(description(), false)
     for (const file of [path, `${path}-wal`, `${path}-shm`]) assert.equal(statSync(file).mode & 0o777, 0o600, file)
