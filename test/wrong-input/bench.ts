@@ -10,7 +10,6 @@ import { openHoldfast } from '#src/index.ts'
 import { pictureOf } from './picture.ts'
 
 export const CLONE = fileURLToPath(new URL('../..', import.meta.url))
-const PROGRAM = join(CLONE, 'bin/holdfast.mjs')
 const PICTURE = fileURLToPath(new URL('./print-picture.ts', import.meta.url))
 
 /** What a run of the command line came to. */
@@ -36,6 +35,10 @@ export interface BenchOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Words before the program: it runs in there. */
   readonly prefix?: readonly string[]
+  /** The state can be seen in there only. */
+  readonly hidden?: boolean
+  /** Where the clone is seen in there. */
+  readonly program?: string
   /** Else a folder of its own is made. */
   readonly state?: string
 }
@@ -66,7 +69,8 @@ export class Bench {
   }
 
   start(args: readonly string[]) {
-    const words = [...(this.#options.prefix ?? []), process.execPath, PROGRAM, ...args]
+    const { prefix = [], program = CLONE } = this.#options
+    const words = [...prefix, join(program, 'node_modules/node/bin/node'), join(program, 'bin/holdfast.mjs'), ...args]
     return spawn(words[0] ?? '', words.slice(1), { env: this.#environment(), stdio: ['ignore', 'pipe', 'pipe'] })
   }
 
@@ -103,8 +107,8 @@ export class Bench {
 
   /** All that is recorded, and all files with what the file system knows of them. */
   async picture(): Promise<unknown> {
-    if (!this.#options.prefix) return JSON.parse(JSON.stringify(pictureOf(this.state)))
-    const words = [...this.#options.prefix, process.execPath, '--disable-warning=ExperimentalWarning', PICTURE]
+    if (!this.#options.hidden) return JSON.parse(JSON.stringify(pictureOf(this.state)))
+    const words = [...(this.#options.prefix ?? []), process.execPath, '--disable-warning=ExperimentalWarning', PICTURE]
     const { stdout, stderr, code } = await ended(
       spawn(words[0] ?? '', [...words.slice(1), this.state], { stdio: ['ignore', 'pipe', 'pipe'] }),
     )
