@@ -71,6 +71,7 @@ export class Copies {
   /** A snapshot's content as a volume of `size` GiB. */
   async ofSnapshot(snapshot: SnapshotRow, path: string, owner: KeyOwner & { size: number }, signal?: AbortSignal) {
     await this.#pool.checkSnapshot(snapshot)
+    await this.#checkHeader(snapshot, this.#pool.snapshotPath(snapshot.id))
     await this.#pool.copy(this.#pool.snapshotPath(snapshot.id), path, signal)
     return await this.#own(path, snapshot, owner, signal)
   }
@@ -79,6 +80,7 @@ export class Copies {
   async ofVolume(volumeId: string, path: string, owner: KeyOwner & { size: number }, signal?: AbortSignal) {
     const volume = this.#catalog.volume(volumeId)
     await this.#pool.checkVolume(volume)
+    await this.#checkHeader(volume, this.#pool.volumePath(volume.id))
     await this.#copyAtOneMoment(volume, path, signal)
     return await this.#own(path, volume, owner, signal)
   }
@@ -101,6 +103,10 @@ export class Copies {
     throw new HoldfastError('busy', 'busy', `volume ${volume.id} was written to during each of ${ATTEMPTS} copies`, {
       details: { volume: volume.id, hint: 'stop or pause the instance, or let it write less, then try again' },
     })
+  }
+
+  async #checkHeader({ id, keyId }: VolumeRow | SnapshotRow, path: string): Promise<void> {
+    if (keyId !== null) await this.#luks.checkSource(path, id)
   }
 
   /** Grows the copy, and gives an encrypted one a UUID and a key of its own. */

@@ -64,6 +64,19 @@ export class LuksFiles {
     await this.#check(path, uuid, version)
   }
 
+  /** A source without its header cannot be made anybody's; said before a long copy is made of it. */
+  async checkSource(path: string, volume: string): Promise<void> {
+    const { readLuksHeader } = await import('#src/host/luks-header.ts')
+    if (await readLuksHeader(this.#host, path)) return
+    throw new HoldfastError('corrupt', 'not-luks', `${path} should be encrypted, but has no LUKS header`, {
+      details: {
+        volume,
+        layer: 'encryption',
+        hint: 'restore the header from a backup (cryptsetup luksHeaderRestore); without it the data cannot be read',
+      },
+    })
+  }
+
   /** Makes a copied header the copy's own: another UUID, and a key that the source does not share. */
   async adopt(path: string, uuid: string, old: Secret, next: Secret, signal?: AbortSignal): Promise<void> {
     const { luksChangeKey, luksSetUuid } = await tools()
