@@ -10,6 +10,7 @@ import { openHoldfast } from '#src/index.ts'
 import { pictureOf } from './picture.ts'
 
 export const CLONE = fileURLToPath(new URL('../..', import.meta.url))
+export const NAMESPACE = fileURLToPath(new URL('./namespace.sh', import.meta.url))
 const PICTURE = fileURLToPath(new URL('./print-picture.ts', import.meta.url))
 
 /** What a run of the command line came to. */

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 
 /** What every run writes: who holds the lock, what a try of KVM showed, and SQLite's own files. */
 const PASSING = /^(lock\.(db|json)|kvm\.json|(holdfast|volumes)\.db(-wal|-shm)?)$/
-/** The journal of a refused operation is kept on purpose. Versions count refusals too. */
+/** The journal of a refused operation is kept on purpose. Versions and generations count refusals too. */
 const HISTORY = ['operations', 'journal_entries']
 const SMALL = 1 << 20
 
@@ -20,8 +20,9 @@ function files(folder: string, below = ''): string[] {
 }
 
 function fileFacts(path: string, name: string): string {
-  const { size, ino, mode, uid, mtimeMs, blocks } = lstatSync(path)
-  const hash = size <= SMALL ? createHash('sha256').update(readFileSync(path)).digest('hex') : ''
+  const facts = lstatSync(path)
+  const { size, ino, mode, uid, mtimeMs, blocks } = facts
+  const hash = facts.isFile() && size <= SMALL ? createHash('sha256').update(readFileSync(path)).digest('hex') : ''
   return [name, size, ino, mode.toString(8), uid, mtimeMs, blocks, hash].join(' ')
 }
 
@@ -35,7 +36,7 @@ function rows(path: string): Readonly<Record<string, unknown>> {
   return Object.fromEntries(all.filter(([, found]) => found.length > 0))
 }
 
-const lasting = ({ version: _, updated_at: __, ...row }: Record<string, unknown>) => row
+const lasting = ({ version: _, generation: __, ...row }: Record<string, unknown>) => row
 
 /** All that a state directory holds: its files, with what shows that they were touched, and the rows of its databases. */
 export function pictureOf(state: string): Readonly<Record<'files' | 'volumes' | 'instances', unknown>> {

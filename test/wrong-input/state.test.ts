@@ -6,9 +6,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Bench, CLONE, needsRoot } from './bench.ts'
+import { Bench, CLONE, NAMESPACE, needsRoot } from './bench.ts'
 
-const NAMESPACE = fileURLToPath(new URL('./namespace.sh', import.meta.url))
 const HOLDER = fileURLToPath(new URL('./hold-state.ts', import.meta.url))
 const CREATE = ['volume', 'create', '--size', '1', 'more']
 
