@@ -127,7 +127,7 @@ export interface Hypervisor {
    */
   present(id: string, disk: DomainDisk, wait: WaitOptions): Promise<Change>
   /**
-   * Takes the disk of this volume from the guest, where it runs (one request, then waits for the guest's answer), and then
+   * Takes the disk of this volume from the guest, where it runs (asked, and asked again only if it says nothing for long), and then
    * from the persistent configuration. `device-detach-failed` if the guest keeps it: both are then as before. Absent from
    * both is 'already', absent from one is no obstacle.
    */

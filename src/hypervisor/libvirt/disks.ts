@@ -106,7 +106,7 @@ async function attach(
  */
 export async function withdraw(context: Context, id: string, volumeId: string, wait: WaitOptions): Promise<Change> {
   const what = `withdrawing volume ${volumeId} from domain ${id}`
-  const asked: Asked = { aliases: new Set() }
+  const asked: Asked = new Map()
   try {
     return await translated(what, { volume: volumeId }, () =>
       watching(context, id, what, wait, async watch => {
@@ -129,30 +129,35 @@ export async function withdraw(context: Context, id: string, volumeId: string, w
       }),
     )
   } catch (error) {
-    throw hasCode(error, 'timeout') && asked.aliases.size > 0
+    throw hasCode(error, 'timeout') && asked.size > 0
       ? kept(id, volumeId, `within ${formatMs(wait.deadlineMs)}`, error)
       : error
   }
 }
 
-/** Devices, by run and alias, that the guest was asked to let go. */
-interface Asked {
-  readonly aliases: Set<string>
-}
+/** Devices, by run and alias, that the guest was asked to let go, and when (`clock.monotonic`). */
+type Asked = Map<string, number>
 
-/** One request per run, however long it takes: asking again disturbs an unplug in progress (Launchpad 1882521, 1923206). */
+/**
+ * Asking again too soon disturbs an unplug in progress (Launchpad 1882521, 1923206); but a guest that was still booting has
+ * not heard the request and never will. So it is asked again after Nova's `device_detach_timeout`; QEMU refuses that while it
+ * still waits for the guest, and the answer is then that of the earlier request.
+ */
+const ASK_AGAIN_MS = 20_000
+
 async function askGuest(context: Context, found: Look, disk: FoundDisk, watch: Watch, asked: Asked): Promise<void> {
   const { alias } = disk
   if (alias === undefined)
     throw new HoldfastError('internal', 'internal', `disk ${disk.target} of domain '${found.name}' has no alias`)
   if (watch.heard('device-removal-failed', alias)) throw kept(found.id, disk.volumeId ?? alias, 'and says so')
   const key = `${found.live?.runtimeId} ${alias}`
-  if (asked.aliases.has(key)) return
-  asked.aliases.add(key)
+  const now = context.host.clock.monotonic()
+  if (now - (asked.get(key) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN_MS) return
+  asked.set(key, now)
   try {
     await context.libvirt.domain.detachDeviceAlias(found.dom, alias, DomainAffect.LIVE, { signal: watch.signal })
   } catch (error) {
-    if (isConnectionError(error) && !error.sent) asked.aliases.delete(key)
+    if (isConnectionError(error) && !error.sent) asked.delete(key)
     if (!isBeingDecided(error)) throw error
   }
   // libvirt itself waits some seconds for the guest, so it may be gone by now.
