@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { HoldfastError } from '#src/core/error.ts'
+import { HoldfastError, hasCode } from '#src/core/error.ts'
 import type { Host } from './host.ts'
 
 /** Held until it is released, or until the process ends, however it ends. */
@@ -34,12 +34,22 @@ export async function lockState(host: Host, directory: string, command: string):
   }
   try {
     const holder: Holder = { pid: process.pid, command, since: new Date(host.clock.now()).toISOString() }
-    await host.files.writeAtomic(holderFile, new TextEncoder().encode(`${JSON.stringify(holder)}\n`), 0o644)
+    await nameHolder(host, holderFile, holder)
   } catch (error) {
     release()
     throw error
   }
   return { release, [Symbol.dispose]: release }
+}
+
+/** On a full disk the lock goes without a name, and never under another's: only who holds it can make room by deleting. */
+async function nameHolder(host: Host, path: string, holder: Holder): Promise<void> {
+  try {
+    await host.files.writeAtomic(path, new TextEncoder().encode(`${JSON.stringify(holder)}\n`), 0o644)
+  } catch (error) {
+    if (!hasCode(error, 'no-space')) throw error
+    await host.files.remove(path)
+  }
 }
 
 function openLock(directory: string): DatabaseSync {
@@ -67,7 +77,8 @@ function createPrivate(path: string): void {
 
 function lock(database: DatabaseSync): boolean {
   try {
-    database.exec('BEGIN EXCLUSIVE')
+    // Nothing is ever committed, and a journal on the disk would need space on it.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return true
   } catch (error) {
     if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return false

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { type ErrorKind, HoldfastError, isHoldfastError } from '#src/core/error.ts'
 import { errnoOf } from '../file-error.ts'
 import type { DatabaseDescription } from './description.ts'
+import { isFull } from './room.ts'
 
 /** SQLite's primary result codes that mean something to a person (sqlite.org/rescode.html). */
 const RESULT = {
@@ -47,7 +48,8 @@ function resultCode(error: unknown): number | undefined {
 function meaningOf(result: number | undefined, database: DatabaseDescription): Meaning | undefined {
   const { path, restoreHint } = database
   const name = `the ${database.noun} ${path}`
-  switch (result) {
+  // On a full disk it is the companion files that cannot be made, which SQLite tells as an I/O error.
+  switch (result === RESULT.ioError && isFull(dirname(path)) ? RESULT.full : result) {
     case RESULT.full:
       return {
         kind: 'no-space',

@@ -1,12 +1,12 @@
-import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { HoldfastError } from '#src/core/error.ts'
-import { errnoOf } from '../file-error.ts'
 import type { DatabaseDescription } from './description.ts'
 import { sqliteError } from './errors.ts'
 import { checkVersion, migrate, schemaVersion } from './migrate.ts'
+import { isFull, isReadOnly } from './room.ts'
 
 /** One process writes at a time (the state lock sees to it), so a wait is only for the end of another's last commit. */
 const BUSY_MS = 250
@@ -58,24 +58,16 @@ function openToRead(description: DatabaseDescription): DatabaseSync {
 }
 
 /**
- * On a file system that is read-only SQLite cannot make its companion files, and without them reads only what it is told
- * that nobody changes. That holds there, unless commits wait in the write-ahead log.
+ * On a file system that is full or read-only SQLite cannot make its companion files, and without them reads only what it is
+ * told that nobody changes. That holds there, unless another process has them open or commits wait in the log.
  */
 function readable(path: string): string | URL {
-  const log = statSync(`${path}-wal`, { throwIfNoEntry: false })
-  if ((log?.size ?? 0) > 0 || !isReadOnly(dirname(path))) return path
+  const folder = dirname(path)
+  const isOpen = existsSync(`${path}-shm`) || (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0
+  if (isOpen || !(isReadOnly(folder) || isFull(folder))) return path
   const url = pathToFileURL(path)
   url.searchParams.set('immutable', '1')
   return url
-}
-
-function isReadOnly(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK)
-    return false
-  } catch (error) {
-    return errnoOf(error) === 'EROFS'
-  }
 }
 
 const emptyDatabase = (description: DatabaseDescription): DatabaseSync =>
