@@ -1,5 +1,6 @@
+import { dirname } from 'node:path'
 import { HoldfastError } from '#src/core/error.ts'
-import { formatBytes } from '#src/core/sizes.ts'
+import { formatBytes, MIB } from '#src/core/sizes.ts'
 import type { FileFacts, Host } from '#src/host/host.ts'
 import { fileBytes } from './connection.ts'
 import type { PoolFile } from './records.ts'
@@ -7,6 +8,9 @@ import type { PoolFile } from './records.ts'
 const MODE = 0o600
 /** QEMU runs as another user, who must pass the folder to its volume's file but need not list it. */
 const PASSABLE = 0o711
+
+/** So much must be free before anything is begun: what is recorded of it, and what takes it back, has room then. */
+const RESERVE = 2 * MIB
 
 type Checked = PoolFile & { readonly id: string; readonly size: number }
 
@@ -100,6 +104,19 @@ export class Pool {
       if ((await readLuksHeader(this.#host, path))?.uuid === row.id) return undefined
     }
     return `it is another file (inode ${facts.inode}, not ${row.inode})`
+  }
+
+  /** @throws HoldfastError `no-space` if a failure might not find the room to be undone */
+  async checkReserve(): Promise<void> {
+    const folder = dirname(this.directory)
+    const free = await this.#host.files.freeBytes(folder)
+    if (free >= RESERVE) return
+    throw new HoldfastError(
+      'no-space',
+      'no-space',
+      `no space left in ${folder}: ${formatBytes(free)} are free, and nothing is begun below ${formatBytes(RESERVE)}`,
+      { details: { hint: 'free some space on that file system, for example by deleting what is not needed' } },
+    )
   }
 
   /**

@@ -9,7 +9,7 @@ import type { Copies } from './copies.ts'
 import type { Keyring } from './keyring.ts'
 import type { Pool } from './pool.ts'
 import type { VolumeRow } from './records.ts'
-import { leftBehind } from './volumes.ts'
+import { leftBehind, noteFailure } from './volumes.ts'
 
 export interface SnapshotRequest {
   readonly name?: string
@@ -79,8 +79,10 @@ export class Snapshots {
       this.#catalog.db.run('DELETE FROM snapshots WHERE id = :id', { id })
       return cause
     } catch (undo) {
-      this.#setStatus(id, ['creating'], 'error')
-      return leftBehind(cause, undo, `snapshot ${id} in state 'error', to be deleted`)
+      const left = noteFailure(`snapshot ${id}`, `in state 'error', to be deleted`, () =>
+        this.#setStatus(id, ['creating'], 'error'),
+      )
+      return leftBehind(cause, undo, left)
     }
   }
 
@@ -112,7 +114,7 @@ export class Snapshots {
       await this.clear(id)
       this.#catalog.db.run('DELETE FROM snapshots WHERE id = :id', { id })
     } catch (error) {
-      this.#setStatus(id, ['deleting'], 'error_deleting')
+      noteFailure(`snapshot ${id}`, '', () => this.#setStatus(id, ['deleting'], 'error_deleting'))
       throw error
     }
   }

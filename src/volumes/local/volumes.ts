@@ -98,8 +98,10 @@ export class Volumes {
       this.#catalog.db.run('DELETE FROM volumes WHERE id = :id', { id })
       return cause
     } catch (undo) {
-      this.#catalog.setStatus(id, ['creating'], 'error')
-      return leftBehind(cause, undo, `volume ${id} in state 'error', to be deleted`)
+      const left = noteFailure(`volume ${id}`, `in state 'error', to be deleted`, () =>
+        this.#catalog.setStatus(id, ['creating'], 'error'),
+      )
+      return leftBehind(cause, undo, left)
     }
   }
 
@@ -124,7 +126,7 @@ export class Volumes {
       await this.clear(id)
       this.#catalog.db.run('DELETE FROM volumes WHERE id = :id', { id })
     } catch (error) {
-      this.#catalog.setStatus(id, ['deleting'], 'error_deleting')
+      noteFailure(`volume ${id}`, '', () => this.#catalog.setStatus(id, ['deleting'], 'error_deleting'))
       throw error
     }
   }
@@ -178,8 +180,10 @@ export class Volumes {
       this.#catalog.setStatus(row.id, ['extending'], 'available')
       return cause
     } catch (undo) {
-      this.#catalog.setStatus(row.id, ['extending'], 'error_extending')
-      return leftBehind(cause, undo, `volume ${row.id} in state 'error_extending'`)
+      const left = noteFailure(`volume ${row.id}`, `in state 'error_extending'`, () =>
+        this.#catalog.setStatus(row.id, ['extending'], 'error_extending'),
+      )
+      return leftBehind(cause, undo, left)
     }
   }
 
@@ -194,11 +198,25 @@ export class Volumes {
   /** Never beyond the whole file system; beyond what is free only if the configuration allows overcommit. `whole`: of the grown file. */
   async checkRoom(bytes: number, whole = bytes): Promise<void> {
     const { pool, config } = this.#parts
+    await pool.checkReserve()
     await pool.checkCapacity(whole)
     if (config.overcommit) return
     const volumes = this.#catalog.volumes().map(row => ({ path: pool.volumePath(row.id), bytes: fileBytes(row) }))
     const snapshots = this.#catalog.snapshots().map(row => ({ path: pool.snapshotPath(row.id), bytes: fileBytes(row) }))
     await pool.checkRoom(bytes, [...volumes, ...snapshots])
+  }
+}
+
+/**
+ * Notes in the row that an undo failed, and tells in words how it was left. Where not even that can be written (the disk is
+ * full) the row stays as it is, by which the next start finds it.
+ */
+export function noteFailure(row: string, noted: string, note: () => unknown): string {
+  try {
+    note()
+    return `${row} ${noted}`
+  } catch {
+    return `${row} half done, until the next command that changes something settles it`
   }
 }
 
