@@ -48,6 +48,14 @@ function checkRange(what: string, value: number, low: number, high: number, unit
   throw invalid(`${what} must be a whole number from ${low} to ${high}${unit && ` ${unit}`}, not ${value}`)
 }
 
+export function admitName(name: string, others: readonly InstanceRecord[]): void {
+  const taken = others.find(other => other.name === name)
+  if (!taken) return
+  throw new HoldfastError('conflict', 'name-taken', `there is an instance '${name}' already: ${taken.id}`, {
+    details: { instance: taken.id, hint: 'take another name, or delete that one first' },
+  })
+}
+
 /** Attach, and each volume of a create. `others`: where our own records have this volume already. */
 export function admitVolume(
   volume: Volume,

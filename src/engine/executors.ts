@@ -31,10 +31,7 @@ export const EXECUTORS: Readonly<Record<Action, Executor>> = {
   present,
   complete,
   'begin-detaching': beginDetaching,
-  'roll-detaching': async (walk, volumeId, signal) => {
-    await walk.parts.volumes.rollDetaching(volumeId, signal)
-    return { change: 'made' }
-  },
+  'roll-detaching': rollDetaching,
   withdraw: async (walk, volumeId, signal) => ({
     change: await walk.parts.hypervisor.withdraw(walk.instance.id, volumeId, {
       deadlineMs: walk.parts.settings.deadlines.detach,
@@ -183,9 +180,29 @@ async function complete(walk: Walk, volumeId: string, signal: AbortSignal): Prom
   return { change: 'made' }
 }
 
+/** Where the volume service no longer knows the attachment there is none to give up: the volume may be another's by now. */
 async function beginDetaching(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  if (await isAttachmentLost(walk, volumeId, signal)) return { change: 'already' }
   await walk.parts.volumes.beginDetaching(volumeId, signal)
   return { change: 'made' }
+}
+
+async function rollDetaching(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
+  if (await isAttachmentLost(walk, volumeId, signal)) return { change: 'already' }
+  await walk.parts.volumes.rollDetaching(volumeId, signal)
+  return { change: 'made' }
+}
+
+async function isAttachmentLost(walk: Walk, volumeId: string, signal: AbortSignal): Promise<boolean> {
+  const { attachmentId } = walk.mapping(volumeId)
+  if (attachmentId === undefined) return false
+  try {
+    await walk.parts.volumes.attachmentGet(attachmentId, signal)
+    return false
+  } catch (error) {
+    if (hasCode(error, 'attachment-not-found')) return true
+    throw error
+  }
 }
 
 /** Where nothing was ever recorded of a mechanism nothing was unlocked: the choice is recorded before the first unlock. */

@@ -2,7 +2,7 @@ import type { KeyedLock } from '#src/core/concurrency.ts'
 import { HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import type { DomainState } from '#src/hypervisor/hypervisor.ts'
 import type { BlockDeviceMapping, InstanceRecord } from '#src/store/records.ts'
-import { admitCreate, admitDetach, admitHotPlug, admitVolume } from './admission.ts'
+import { admitCreate, admitDetach, admitHotPlug, admitName, admitVolume } from './admission.ts'
 import type {
   CreateInstance,
   Instances,
@@ -61,6 +61,7 @@ export class InstancesEngine implements Instances {
     const { instance, mappings } = newInstance(this.#parts, request)
     const volumes = mappings.map(row => row.volumeId)
     const result = await this.#locks.runAll(keys(instance.id, volumes), async () => {
+      admitName(request.name, await this.#parts.store.instances())
       await this.#admitVolumes(instance, volumes)
       const insert = [
         { put: 'instance' as const, row: instance },
@@ -138,9 +139,10 @@ export class InstancesEngine implements Instances {
       admitCreate(request.create)
       const { instance, mappings } = newInstance(this.#parts, request.create)
       const volumes = mappings.map(row => row.volumeId)
-      return await viewPlan(this.#parts, { kind: 'create', instance, mappings }, () =>
-        this.#admitVolumes(instance, volumes),
-      )
+      return await viewPlan(this.#parts, { kind: 'create', instance, mappings }, async () => {
+        admitName(request.create.name, await this.#parts.store.instances())
+        await this.#admitVolumes(instance, volumes)
+      })
     }
     const { instance, mappings } = await this.#find(request.id)
     if (request.kind === 'attach') {
