@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { readdir, readFile, readlink, stat } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { SecretUsage } from '#src/libvirt/index.ts'
 import { Bench } from '#test/wrong-input/bench.ts'
 import { GUEST_KERNEL_ARGUMENTS } from '../../tools/guest/pack-guest.ts'
 import { makeRealHost, type RealHost } from '../holdfast-life.ts'
+import { libvirtdOf, qemuOf } from '../processes.ts'
 
 const FOREIGN_DOMAIN =
   "<domain type='qemu'><name>taken</name><memory unit='MiB'>64</memory><os><type arch='x86_64'>hvm</type></os></domain>"
@@ -150,7 +150,7 @@ describe('what is refused with a real libvirt, and leaves guest, volumes and str
 
   it('QEMU gone from the host: told before anything is torn down, and by which package it comes back', async () => {
     const emulator = '/usr/bin/qemu-system-x86_64'
-    const pid = String(await libvirtd(real.config.libvirtSocket))
+    const pid = String(await libvirtdOf(real.config.libvirtSocket))
     const inside = ['--mount', '--pid', '--target', pid, '--']
     execFileSync('nsenter', [...inside, 'mount', '--bind', '/dev/null', emulator])
     try {
@@ -169,25 +169,3 @@ describe('what is refused with a real libvirt, and leaves guest, volumes and str
     assert.deepEqual(await real.libvirt.connect.listAllSecrets(), [])
   })
 })
-
-async function processWhere(matches: (argv: readonly string[], pid: string) => boolean | Promise<boolean>) {
-  for (const pid of await readdir('/proc')) {
-    if (!/^\d+$/.test(pid)) continue
-    const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
-    if (await matches(argv, pid)) return Number(pid)
-  }
-  return assert.fail('no such process')
-}
-
-const qemuOf = (instance: string) =>
-  processWhere(argv => argv[0]?.includes('qemu') === true && argv[argv.indexOf('-uuid') + 1] === instance)
-
-/** The daemon that has this socket: of those that run here the one in whose mount namespace it lies. */
-const libvirtd = async (socket: string) => {
-  const { ino } = await stat(socket)
-  return await processWhere(async (argv, pid) => {
-    if (argv[0] !== 'libvirtd') return false
-    const inside = await stat(`/proc/${pid}/root/run/libvirt/libvirt-sock`).catch(() => undefined)
-    return inside?.ino === ino && (await readlink(`/proc/${pid}/ns/mnt`)) !== (await readlink('/proc/self/ns/mnt'))
-  })
-}

@@ -151,6 +151,35 @@ describe('the disk is full', needsRoot, () => {
     await disk.bench.ok(noun, ...more, 'delete', what ?? '')
   }
 
+  it('instance create: what the journal cannot take is not begun, or is taken back when there is space', async () => {
+    const before = await disk.bench.picture()
+    const args = [
+      'instance',
+      'create',
+      'web',
+      '--memory',
+      '128',
+      '--cpus',
+      '1',
+      '--kernel',
+      '/boot/k',
+      '--volume',
+      'plain',
+    ]
+    const codes = []
+    for (const kib of FREE_KIB) {
+      await disk.leave(kib)
+      const { stderr } = await disk.bench.run('--json', ...args)
+      await disk.free()
+      const { error } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '')
+      codes.push(error.code)
+      const unfinished = await disk.bench.ok<{ id: string }[]>('operation', 'list')
+      for (const { id } of unfinished) await disk.bench.run('operation', 'resume', id)
+      assert.deepEqual(await disk.bench.picture(), before, `${kib} KiB: ${stderr}`)
+    }
+    assert.deepEqual(new Set(codes), new Set(['no-space', 'hypervisor-unavailable']))
+  })
+
   it('queries still answer, and room can be made by deleting', async () => {
     const id = await disk.bench.make('volume', 'create', '--size', '1', '--image', image, 'doomed')
     const before = await disk.bench.picture()
