@@ -154,6 +154,7 @@ function otherInstance(n: number): readonly Write[] {
         interfaces: [],
         status: 'ACTIVE',
         wanted: 'running',
+        priority: 0,
         createdAt: n,
         version: 1,
       },

@@ -47,6 +47,7 @@ const ROWS: readonly Write[] = [
       interfaces: [],
       status: 'ACTIVE',
       wanted: 'running',
+      priority: 0,
       createdAt: 0,
       version: 1,
     },

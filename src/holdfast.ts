@@ -1,4 +1,5 @@
 import type { Instances, Operations } from './engine/api.ts'
+import type { HostOperations } from './engine/host-api.ts'
 import type { VolumeService } from './volumes/volume-service.ts'
 
 /** One thing that this host can do or lacks. */
@@ -24,6 +25,7 @@ export interface Holdfast extends AsyncDisposable {
   readonly volumes: VolumeService
   readonly instances: Instances
   readonly operations: Operations
+  readonly host: HostOperations
   hostStatus(): Promise<HostStatus>
   close(): Promise<void>
 }

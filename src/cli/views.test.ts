@@ -102,7 +102,9 @@ describe('JSON views', () => {
         },
       ],
       interfaces: [{ port_id: 'p1', bridge: 'br0', mac: '52:54:00:00:00:01', tap: 'tap1' }],
+      'OS-EXT-STS:task_state': null,
       wanted: 'running',
+      priority: 0,
       fault: { code: 'timeout', kind: 'timeout', message: 'too slow', left: null, hint: 'again' },
       created: '2026-11-22T10:00:00Z',
     })

@@ -105,7 +105,9 @@ export function instanceJson({ record, mappings, power }: InstanceView): Json {
     flavor: { vcpus: record.cpus, ram: record.memoryMib },
     volumes_attached: mappings.map(mappingJson),
     interfaces: record.interfaces.map(({ portId, bridge, mac, tap }) => ({ port_id: portId, bridge, mac, tap })),
+    'OS-EXT-STS:task_state': record.taskState ?? null,
     wanted: record.wanted,
+    priority: record.priority,
     fault: record.fault === undefined ? null : errorJson(record.fault),
     created: computeTime(record.createdAt),
   }

@@ -7,6 +7,18 @@ export interface Connected {
   readonly source: DiskSource
 }
 
+/** A connected device as it is found on the host, ours or not. */
+export interface SourceFacts {
+  /** `/dev/loop3` */
+  readonly path: string
+  /** By our naming rule, if what lies below is in our pool; undefined: not ours. Whether it is recorded is not known here. */
+  readonly volumeId?: string | undefined
+  /** What lies below: a file's path as the kernel has it, with ` (deleted)` if it is gone. */
+  readonly over: string
+  /** Who keeps it busy, in words: `mapping crypt-…`, `a mount at /mnt`. */
+  readonly holders: readonly string[]
+}
+
 /**
  * Layer 2: turns connection info into a disk source on this host, and back (os-brick `initiator/connectors`).
  * A device is handed out only when its identity is the volume's own (I2): code `wrong-device` (unsafe) otherwise,
@@ -34,4 +46,12 @@ export interface Connector {
   disconnect(info: ConnectionInfo, signal?: AbortSignal): Promise<Change>
   /** What stands now, from the host's own facts; undefined if not connected. Changes nothing. */
   probe(info: ConnectionInfo, options: { asBlock: boolean }, signal?: AbortSignal): Promise<DiskSource | undefined>
+  /** Every device of this kind that stands on the host, by whomever it was made, sorted by path. Read-only. */
+  list(signal?: AbortSignal): Promise<readonly SourceFacts[]>
+  /**
+   * Takes away a device of ours as `list` told it, for which there is no connection info any more. 'already' if it is gone or
+   * is another's by now; `busy` (busy), naming the holder.
+   * @throws HoldfastError `wrong-device` (unsafe) for a device that is not ours
+   */
+  remove(device: SourceFacts, signal?: AbortSignal): Promise<Change>
 }

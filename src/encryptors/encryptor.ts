@@ -15,6 +15,29 @@ export interface UnlockRequest {
 /** The volume to close; `luksUuid` as recorded, undefined if nothing is. */
 export type LockRequest = Pick<UnlockRequest, 'volumeId' | 'luksUuid'>
 
+/** What deriving a key from a passphrase takes, as the header has it. */
+export interface DerivationCost {
+  /** Memory that the derivation of one key slot needs, bytes; the most of all slots. 0: not worth counting. */
+  readonly memoryBytes: number
+  /** Threads that it may keep busy; at least 1. */
+  readonly threads: number
+}
+
+/** A decrypted view as it is found on the host, ours or not. */
+export interface ViewFacts {
+  /** Of the mapping, or the libvirt secret's UUID. */
+  readonly name: string
+  /** By our naming rule; undefined: not a view of ours. Whether such a volume is recorded is not known here. */
+  readonly volumeId?: string | undefined
+  /** Where the view has a path of its own: `/dev/mapper/…`. */
+  readonly path?: string | undefined
+  readonly luksUuid?: string | undefined
+  /** What lies below a mapping, `/dev/loop3` or `<major>:<minor>`; undefined for a secret. */
+  readonly over?: string | undefined
+  /** Who keeps it busy, in words: `process 12 (qemu-system-x86)`, `a mount at /mnt`, `mapping data-lv`. */
+  readonly holders: readonly string[]
+}
+
 export interface Unlocked {
   readonly change: Change
   readonly view: GuestSource
@@ -51,4 +74,8 @@ export interface Encryptor {
    * `source`, LUKS UUID as recorded; or the secret defined with a value. Undefined if there is none or it fails any of these.
    */
   probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined>
+  /** What `check` and `unlock` of this volume will take, from its header alone: nothing is derived. Errors as `check`. */
+  cost(request: UnlockRequest, signal?: AbortSignal): Promise<DerivationCost>
+  /** Every view of this kind that stands on the host, by whomever it was made, sorted by name. Read-only. */
+  list(signal?: AbortSignal): Promise<readonly ViewFacts[]>
 }

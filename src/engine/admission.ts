@@ -1,7 +1,7 @@
 import { HoldfastError } from '#src/core/error.ts'
 import { checkName } from '#src/core/names.ts'
 import type { DomainState } from '#src/hypervisor/hypervisor.ts'
-import type { BlockDeviceMapping, InstanceRecord } from '#src/store/records.ts'
+import { type BlockDeviceMapping, type InstanceRecord, PRIORITY_RANGE } from '#src/store/records.ts'
 import { checkAvailabilityZone } from '#src/volumes/checks.ts'
 import type { Volume } from '#src/volumes/volume-service.ts'
 import type { CreateInstance } from './api.ts'
@@ -20,6 +20,7 @@ export function admitCreate(request: CreateInstance): void {
   checkRange('memory', request.memoryMib, 16, 2 ** 22, 'MiB')
   checkRange('cpus', request.cpus, 1, 512, '')
   const boots = request.volumes.filter(volume => volume.boot)
+  if (request.priority !== undefined) admitPriority(request.priority)
   if (boots.length > 1) throw invalid('only one volume can be booted from')
   if (boots.length === 0 && !request.kernel) {
     throw invalid('there is nothing to boot from', 'give a boot volume, or a kernel and an initrd')
@@ -37,6 +38,9 @@ export function admitCreate(request: CreateInstance): void {
     if (mac !== undefined && !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac)) throw invalid(`'${mac}' is not a MAC address`)
   }
 }
+
+export const admitPriority = (priority: number): void =>
+  checkRange('priority', priority, PRIORITY_RANGE.minimum, PRIORITY_RANGE.maximum, '')
 
 const invalid = (message: string, hint?: string) =>
   new HoldfastError('invalid-input', 'invalid-instance', message, { details: { hint } })

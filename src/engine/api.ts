@@ -14,6 +14,8 @@ export interface CreateInstance {
   }[]
   readonly kernel?: KernelBoot | undefined
   readonly networks: readonly { readonly bridge: string; readonly mac?: string | undefined }[]
+  /** After a host boot instances of a higher one come back first; −1000 to 1000, 0 unless told. */
+  readonly priority?: number | undefined
 }
 
 /** An instance as it is recorded, with what the hypervisor says now. */
@@ -98,6 +100,8 @@ export interface Instances {
   ): Promise<OperationResult>
   detach(id: string, volumeId: string, options?: RunOptions): Promise<OperationResult>
   delete(id: string, options?: RunOptions): Promise<OperationResult>
+  /** Changes what is recorded of the instance; its guest goes on as it is. */
+  update(id: string, change: { readonly priority: number }): Promise<InstanceRecord>
   /** What a call would do, without doing it. */
   plan(request: PlanRequest): Promise<PlanView>
   /** Where the guest's console output is kept. */

@@ -2,7 +2,7 @@ import type { KeyedLock } from '#src/core/concurrency.ts'
 import { HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import type { DomainState } from '#src/hypervisor/hypervisor.ts'
 import type { BlockDeviceMapping, InstanceRecord } from '#src/store/records.ts'
-import { admitCreate, admitDetach, admitHotPlug, admitName, admitVolume } from './admission.ts'
+import { admitCreate, admitDetach, admitHotPlug, admitName, admitPriority, admitVolume } from './admission.ts'
 import type {
   CreateInstance,
   Instances,
@@ -127,6 +127,17 @@ export class InstancesEngine implements Instances {
         volumeId,
       )
       return await begin(this.#parts, instance, mappings, conducts.detach(volumeId), options)
+    })
+  }
+
+  async update(id: string, { priority }: { readonly priority: number }): Promise<InstanceRecord> {
+    admitPriority(priority)
+    return await this.#locks.runAll(keys(id, []), async () => {
+      const { instance } = await this.#find(id)
+      if (instance.priority === priority) return instance
+      const { version } = instance
+      await this.#parts.store.commit([{ update: 'instance', id, version, patch: { priority } }])
+      return { ...instance, priority, version: version + 1 }
     })
   }
 

@@ -13,6 +13,7 @@ const instance: InstanceRecord = {
   interfaces: [{ portId: 'p', bridge: 'br0', mac: '52:54:00:00:00:01', tap: 'tapp' }],
   status: 'ACTIVE',
   wanted: 'running',
+  priority: 0,
   createdAt: 0,
   version: 1,
 }

@@ -19,6 +19,7 @@ export function newInstance(
     interfaces: request.networks.map(network => newInterface(random, network)),
     status: 'BUILD',
     wanted: 'running',
+    priority: request.priority ?? 0,
     createdAt: clock.now(),
     version: 1,
   }

@@ -1,6 +1,6 @@
 import type { ErrorKind } from '#src/core/error.ts'
 
-export type OperationKind = 'create' | 'start' | 'stop' | 'soft-reboot' | 'hard-reboot' | 'attach' | 'detach' | 'delete'
+export type OperationKind = 'create' | 'start' | 'stop' | 'soft-reboot' | 'hard-reboot' | 'attach' | 'detach' | 'delete' | 'resume'
 
 /**
  * - `running`: under way, or interrupted by the death of its process

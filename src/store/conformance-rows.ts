@@ -15,6 +15,7 @@ export const instance = (n: number): InstanceRecord => ({
   interfaces: [],
   status: 'BUILD',
   wanted: 'running',
+  priority: 0,
   createdAt: 1_700_000_000_000,
   version: 1,
 })
@@ -54,6 +55,9 @@ export const FULL_INSTANCE: InstanceRecord = {
   interfaces: [{ portId: uuid(8), bridge: 'br0', mac: '52:54:00:00:00:01', tap: 'tap1' }],
   status: 'ERROR',
   wanted: 'stopped',
+  taskState: 'waiting-for-key',
+  priority: -5,
+  bootId: uuid(501),
   fault: { kind: 'host-command', code: 'command-failed', message: `it said "no" — twice\n`, left: 'x', hint: 'y' },
   version: 4,
 }

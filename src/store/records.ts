@@ -6,6 +6,12 @@ import type { RecordedError } from '#src/journal/operation.ts'
 /** Status words of the Compute API v2.1. */
 export type InstanceStatus = 'BUILD' | 'ACTIVE' | 'SHUTOFF' | 'REBOOT' | 'HARD_REBOOT' | 'ERROR' | 'DELETING'
 
+/** The part of the way up that did not answer; the instance is started when it does. */
+export type TaskState = 'waiting-for-key' | 'waiting-for-volume-service'
+
+/** Lowest and highest. */
+export const PRIORITY_RANGE = { minimum: -1000, maximum: 1000 } as const
+
 export interface KernelBoot {
   readonly image: string
   readonly initrd?: string | undefined
@@ -30,8 +36,14 @@ export interface InstanceRecord {
   readonly status: InstanceStatus
   /** What the operator wants after a host boot. */
   readonly wanted: 'running' | 'stopped'
+  /** What it waits for since its last start was tried; undefined: nothing. */
+  readonly taskState?: TaskState | undefined
   /** Why the status is ERROR. */
   readonly fault?: RecordedError | undefined
+  /** After a host boot instances of a higher one come back first; 0 unless told. */
+  readonly priority: number
+  /** Kernel boot under which it was last known to run; undefined: never. Another one than now: the boot ended its run. */
+  readonly bootId?: string | undefined
   /** Milliseconds since 1970. */
   readonly createdAt: number
   readonly version: number

@@ -60,6 +60,7 @@ export const instance = (
     interfaces: [],
     status: 'ACTIVE',
     wanted: 'running',
+    priority: 0,
     createdAt: Date.UTC(2026, 10, 22, 10),
     version: 1,
     ...record,

@@ -74,4 +74,9 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (operation_id, sequence)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE instances ADD COLUMN task_state TEXT;
+  ALTER TABLE instances ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE instances ADD COLUMN boot_id TEXT;
+  `,
 ]

@@ -24,6 +24,7 @@ const INSTANCE: InstanceRecord = {
   interfaces: [],
   status: 'BUILD',
   wanted: 'running',
+  priority: 0,
   createdAt: 1,
   version: 1,
 }

@@ -73,7 +73,10 @@ export const INSTANCES = new Table<InstanceRecord>('instances', {
   interfaces: json(listOf(interfaceRecord)),
   status: plain(oneOf('BUILD', 'ACTIVE', 'SHUTOFF', 'REBOOT', 'HARD_REBOOT', 'ERROR', 'DELETING')),
   wanted: plain(oneOf('running', 'stopped')),
+  taskState: optional(plain(oneOf('waiting-for-key', 'waiting-for-volume-service'))),
   fault: optional(json(recordedError)),
+  priority: plain(integer),
+  bootId: optional(plain(text)),
   createdAt: plain(real),
   version: plain(integer),
 })
@@ -97,7 +100,7 @@ export const OPERATION_STATES: readonly OperationState[] = ['running', 'done', '
 
 export const OPERATIONS = new Table<OperationRecord>('operations', {
   id: plain(text),
-  kind: plain(oneOf('create', 'start', 'stop', 'soft-reboot', 'hard-reboot', 'attach', 'detach', 'delete')),
+  kind: plain(oneOf('create', 'start', 'stop', 'soft-reboot', 'hard-reboot', 'attach', 'detach', 'delete', 'resume')),
   instanceId: plain(text),
   instanceName: plain(text),
   volumeId: optional(plain(text)),
