@@ -22,12 +22,11 @@ export class SimStoreDisk {
   full = false
 }
 
+/** What the store of this simulated host has on disk. */
+export const simStoreDisk = (world: Pick<World, 'slot'>): SimStoreDisk => world.slot('store', () => new SimStoreDisk())
+
 /** The store of a process on this simulated host; the next process finds what this one has committed. */
-export const openSimStore = (world: World): SimStore =>
-  new SimStore(
-    world,
-    world.slot('store', () => new SimStoreDisk()),
-  )
+export const openSimStore = (world: World): SimStore => new SimStore(world, simStoreDisk(world))
 
 /** The store's simulated twin: each commit is one effect, which is on disk whole or not at all. */
 export class SimStore implements Store {

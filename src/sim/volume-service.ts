@@ -34,9 +34,10 @@ import {
   type SimQuotas,
   type SimVolume,
   type SimVolumeOptions,
-  SimVolumeState,
+  type SimVolumeState,
   simFileBytes,
   simSnapshotView,
+  simVolumeState,
 } from './volume-state.ts'
 import { hashOf, type SimLuks, type World } from './world.ts'
 
@@ -58,7 +59,7 @@ export class SimVolumeService implements VolumeService {
     this.#world = world
     this.#options = options
     this.#quotas = { volumes: -1, gigabytes: -1, snapshots: -1, ...options.quotas }
-    this.#state = world.slot('volumes', () => new SimVolumeState())
+    this.#state = simVolumeState(world)
     const now = () => this.#now()
     this.#attachments = new SimAttachments(world, this.#state, id => this.path(id), now)
     const { random } = world

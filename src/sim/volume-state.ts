@@ -20,6 +20,7 @@ import type {
   VolumeStatus,
   VolumeType,
 } from '#src/volumes/volume-service.ts'
+import type { World } from './world.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -155,6 +156,10 @@ export class SimVolumeState {
     return { ...view, connectionInfo: simConnectionInfo(this.volume(row.volumeId), path, asked) }
   }
 }
+
+/** What the volume service of this simulated host has recorded. */
+export const simVolumeState = (world: Pick<World, 'slot'>): SimVolumeState =>
+  world.slot('volumes', () => new SimVolumeState())
 
 export const simSnapshotView = ({ origin: _origin, keyId: _key, ...view }: SimSnapshot): Snapshot => view
 
