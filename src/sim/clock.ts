@@ -14,11 +14,16 @@ const EPOCH = Date.UTC(2026, 0, 1)
  * takes no time, and the same run gives the same times. Only for worlds without real I/O.
  */
 export class VirtualClock implements Clock {
-  #elapsed = 0
+  #elapsed: number
   #order = 0
   #sleepers: Sleeper[] = []
   #stopped = false
   #pump: NodeJS.Immediate | undefined
+
+  /** `elapsed`: milliseconds that have passed already. */
+  constructor(elapsed = 0) {
+    this.#elapsed = elapsed
+  }
 
   now(): number {
     return EPOCH + this.#elapsed
@@ -35,6 +40,7 @@ export class VirtualClock implements Clock {
       const sleeper = { at: this.#elapsed + Math.max(0, ms), order: this.#order++, wake: () => wake() }
       const abort = () => {
         this.#sleepers = this.#sleepers.filter(other => other !== sleeper)
+        if (this.#sleepers.length === 0) this.#rest()
         reject(signal?.reason)
       }
       const wake = () => {
@@ -60,6 +66,12 @@ export class VirtualClock implements Clock {
 
   start(): void {
     this.#stopped = false
+  }
+
+  /** Nobody sleeps: nothing is left to be done later. */
+  #rest(): void {
+    clearImmediate(this.#pump)
+    this.#pump = undefined
   }
 
   #schedule(): void {

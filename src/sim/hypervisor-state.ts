@@ -1,5 +1,6 @@
 import { HoldfastError } from '#src/core/error.ts'
 import type { DomainDisk, DomainFacts, DomainInterface, DomainSpec, DomainState } from '#src/hypervisor/hypervisor.ts'
+import type { Copier, Forkable } from './copy.ts'
 import type { Seen, World } from './world.ts'
 
 /** One configuration of a domain, as far as libvirt's XML has it. */
@@ -58,7 +59,7 @@ export interface GuestManners {
  * libvirt and QEMU of the simulated host: configurations, runs and what they hold open. It outlives the process. Tests
  * may call any verb here: that is somebody else's doing, and passes no fault point.
  */
-export class SimLibvirt {
+export class SimLibvirt implements Forkable<World> {
   readonly domains = new Map<string, SimDomain>()
   readonly manners: GuestManners = { ignoresPower: false, keepsDisks: false, refusesUnplug: false }
   readonly sights: GuestSight[] = []
@@ -80,6 +81,19 @@ export class SimLibvirt {
       for (const domain of [...this.domains.values()]) this.endRun(domain)
       this.#runs = 0
     })
+  }
+
+  fork(world: World, copy: Copier): SimLibvirt {
+    const made = new SimLibvirt(world)
+    for (const [id, domain] of this.domains) made.domains.set(id, copy(domain))
+    for (const [key, bytes] of this.toldSizes) made.toldSizes.set(key, bytes)
+    for (const id of this.nvram) made.nvram.add(id)
+    made.sights.push(...this.sights)
+    Object.assign(made.manners, this.manners)
+    const { up, hasEmulator, restartsAfterDestroy } = this
+    Object.assign(made, { up, hasEmulator, restartsAfterDestroy })
+    made.#runs = this.#runs
+    return made
   }
 
   define(domain: Pick<SimDomain, 'id' | 'name' | 'ours'>, persistent: SimConfiguration): void {

@@ -8,6 +8,11 @@ export class SeededRandom implements Random {
     this.#state = seed >>> 0
   }
 
+  /** One that goes on as this one would. */
+  fork(): SeededRandom {
+    return new SeededRandom(this.#state)
+  }
+
   /** An integer from 0 to `below` − 1. */
   below(below: number): number {
     return Math.floor((this.#next() / 2 ** 32) * below)

@@ -20,6 +20,12 @@ export class SimStoreDisk {
   rows: Rows = { instances: new Map(), mappings: new Map(), operations: new Map(), entries: new Map() }
   /** True: it takes nothing more. */
   full = false
+
+  /** Rows are never changed in place, so that both may have the same. */
+  fork(): SimStoreDisk {
+    const { rows, full } = this
+    return Object.assign(new SimStoreDisk(), { rows, full })
+  }
 }
 
 /** What the store of this simulated host has on disk. */

@@ -20,6 +20,7 @@ import type {
   VolumeStatus,
   VolumeType,
 } from '#src/volumes/volume-service.ts'
+import type { Copier, Forkable } from './copy.ts'
 import type { World } from './world.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -70,7 +71,7 @@ export interface SimVolumeOptions {
 }
 
 /** What a simulated volume service has recorded. It outlives process and host. */
-export class SimVolumeState {
+export class SimVolumeState implements Forkable<World> {
   readonly volumes = new Map<string, SimVolume>()
   readonly snapshots = new Map<string, SimSnapshot>()
   readonly attachments = new Map<string, SimAttachment>()
@@ -78,6 +79,15 @@ export class SimVolumeState {
   readonly images = new Map<string, SimImage>()
   /** The process that used it last. */
   life: unknown
+
+  fork(_: World, copy: Copier): SimVolumeState {
+    const made = new SimVolumeState()
+    for (const name of ['volumes', 'snapshots', 'attachments', 'types', 'images'] as const) {
+      const into: Map<string, unknown> = made[name]
+      for (const [key, value] of this[name]) into.set(key, copy<unknown>(value))
+    }
+    return made
+  }
 
   volume(id: string): SimVolume {
     const found = this.volumes.get(id)

@@ -103,4 +103,43 @@ describe('the simulated world', () => {
     assert.deepEqual([world.loops.size, world.users.size, world.files.size], [0, 0, 1])
     assert.notEqual(world.bootId, bootId)
   })
+
+  it('forks into two that know nothing of each other', () => {
+    const world = new World({ seed: 7 })
+    const file = world.addFile('/pool/a', { sizeBytes: 1024 })
+    world.loops.set('/dev/loop0', { path: '/dev/loop0', file, backingPath: '/pool/a' })
+    world.clock.advance(5000)
+    world.slot('twin', () => new Map([['rows', [1, 2]]])).get('rows')
+    const other = world.fork()
+    assert.equal(other.loops.get('/dev/loop0')?.file, other.files.get('/pool/a'))
+    assert.notEqual(other.files.get('/pool/a'), file)
+    assert.deepEqual([other.bootId, other.clock.now()], [world.bootId, world.clock.now()])
+    assert.equal(other.random.uuid(), world.random.uuid())
+    other
+      .slot('twin', () => new Map<string, number[]>())
+      .get('rows')
+      ?.push(3)
+    other.cutPower()
+    assert.deepEqual(world.slot('twin', () => new Map()).get('rows'), [1, 2])
+    assert.equal(world.loops.size, 1)
+  })
+
+  it('refuses to fork state that cannot be copied', () => {
+    const world = new World()
+    world.slot('twin', () => new Date())
+    assert.throws(() => world.fork(), /Date is not plain data/)
+  })
+
+  it('tells who watches of each effect, right before and right after', async () => {
+    const world = new World()
+    const told: string[] = []
+    world.watch = (when, { name }) => told.push(`${when} ${name}: ${world.files.size}`)
+    await Promise.all([
+      world.effect('one', () => world.addFile('/1')),
+      world.effect('two', () => world.addFile('/2')),
+      world.effect('three', () => assert.fail('refused')).catch(() => {}),
+    ])
+    assert.deepEqual(told.slice(0, 4), ['before one: 0', 'after one: 1', 'before two: 1', 'after two: 2'])
+    assert.deepEqual(told.slice(4), ['before three: 2', 'after three: 2'])
+  })
 })

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { HoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
 import { VirtualClock } from './clock.ts'
+import { copier, isForkable } from './copy.ts'
 import { type FaultPlan, type FaultPoint, noFaults } from './faults.ts'
 import { SeededRandom } from './random.ts'
 
@@ -78,7 +79,7 @@ const HANG_MS = 3_600_000
  */
 export class World {
   readonly hostName: string
-  readonly clock = new VirtualClock()
+  readonly clock: VirtualClock
   readonly random: SeededRandom
   bootId: string
 
@@ -93,18 +94,48 @@ export class World {
   faults: FaultPlan = noFaults
   /** All points that were passed, in order. */
   readonly passed: FaultPoint[] = []
+  /** Called right before each effect and right after it, when nothing else can have happened in between: to look, or to fork. */
+  watch: ((when: 'before' | 'after', point: FaultPoint) => void) | undefined
 
   readonly #slots = new Map<string, unknown>()
   readonly #rebootHooks: (() => void)[] = []
   readonly #counts = { effect: 0, look: 0 }
-  #inodes = 1000
+  #inodes: number
   #dead = false
   #died = Promise.withResolvers<FaultPoint>()
 
-  constructor(options: { readonly seed?: number; readonly hostName?: string } = {}) {
-    this.random = new SeededRandom(options.seed ?? 1)
-    this.hostName = options.hostName ?? 'compute-1'
-    this.bootId = this.random.uuid()
+  constructor(options: { readonly seed?: number; readonly hostName?: string; readonly from?: World } = {}) {
+    const { from } = options
+    this.clock = new VirtualClock(from?.clock.monotonic())
+    this.random = from ? from.random.fork() : new SeededRandom(options.seed ?? 1)
+    this.hostName = from?.hostName ?? options.hostName ?? 'compute-1'
+    this.bootId = from?.bootId ?? this.random.uuid()
+    this.#inodes = from ? from.#inodes : 1000
+    if (from) this.#takeOver(from)
+  }
+
+  /**
+   * Another world that is now exactly as this one, and has no process yet: what a process that dies at this moment leaves.
+   * Neither is changed by what happens in the other. Faults are off, points are counted from 1.
+   */
+  fork(): World {
+    return new World({ from: this })
+  }
+
+  #takeOver(from: World): void {
+    const copy = copier()
+    for (const name of ['files', 'loops', 'mappings', 'secrets', 'interfaces', 'users'] as const) {
+      const into: Map<string, unknown> = this[name]
+      for (const [key, value] of from[name]) into.set(key, copy<unknown>(value))
+    }
+    for (const [name, value] of from.#slots) {
+      this.#slots.set(name, isForkable<World>(value) ? value.fork(this, copy) : copy(value))
+    }
+  }
+
+  /** All slots by name, for those who compare worlds. */
+  get slots(): ReadonlyMap<string, unknown> {
+    return this.#slots
   }
 
   /** State of a twin that is part of the world and outlives the process: made at the first call, then the same one. */
@@ -130,10 +161,20 @@ export class World {
     this.passed.push(point)
     const fault = this.faults(point)
     if (fault?.when === 'before') await this.#strike(point, fault, signal)
-    const result = await run()
+    const result = await (kind === 'effect' && this.watch ? this.#watched(point, run) : run())
     if (fault?.when === 'after') await this.#strike(point, fault, signal)
     await this.#alive()
     return result
+  }
+
+  /** Also one that is refused has an end. */
+  #watched<T>(point: FaultPoint, run: () => T): T {
+    this.watch?.('before', point)
+    try {
+      return run()
+    } finally {
+      this.watch?.('after', point)
+    }
   }
 
   async #strike(point: FaultPoint, fault: NonNullable<ReturnType<FaultPlan>>, signal?: AbortSignal): Promise<void> {
@@ -175,11 +216,16 @@ export class World {
   /** Power cut and boot: what lived in the kernel or in memory is gone, files stay. Ends the process too. */
   async reboot(): Promise<void> {
     this.kill()
+    this.cutPower()
+    await this.restart()
+  }
+
+  /** The same for a world that has no process. */
+  cutPower(): void {
     for (const map of [this.loops, this.mappings, this.secrets, this.users]) map.clear()
     for (const [name, { kind }] of this.interfaces) if (kind === 'tap') this.interfaces.delete(name)
     for (const hook of this.#rebootHooks) hook()
     this.bootId = this.random.uuid()
-    await this.restart()
   }
 
   /** Called at each reboot, for twins with state in slots. */

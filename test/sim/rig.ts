@@ -1,6 +1,7 @@
 import { KeyedLock } from '#src/core/concurrency.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import { NoopEncryptor } from '#src/encryptors/noop/noop-encryptor.ts'
+import { HostBounds } from '#src/engine/bounds.ts'
 import type { CreateInstance } from '#src/engine/api.ts'
 import { InstancesEngine } from '#src/engine/instances.ts'
 import { OperationsEngine } from '#src/engine/operations.ts'
@@ -29,13 +30,13 @@ export class Rig {
   instances!: InstancesEngine
   operations!: OperationsEngine
 
-  /** `store`: in place of the simulated one. */
+  /** `store`: in place of the simulated one. `world`: one that has its bridge and kernel already, such as a fork. */
   constructor(options: { seed?: number; dmCrypt?: boolean; store?: Store; world?: World } = {}) {
     this.world = options.world ?? new World({ seed: options.seed ?? 1 })
     this.dmCrypt = options.dmCrypt ?? true
     this.#store = options.store
-    this.world.interfaces.set('br0', { name: 'br0', kind: 'bridge' })
-    this.world.addFile('/boot/vmlinuz')
+    if (!this.world.interfaces.has('br0')) this.world.interfaces.set('br0', { name: 'br0', kind: 'bridge' })
+    if (!this.world.files.has('/boot/vmlinuz')) this.world.addFile('/boot/vmlinuz')
     this.open()
   }
 
@@ -58,13 +59,14 @@ export class Rig {
       hypervisor: new SimHypervisor(world),
       nic: new SimNic(world),
       mechanisms: async () => ({ dmCrypt: this.dmCrypt, native: true }),
+      bounds: new HostBounds({ instances: 16, processors: 2, derivationMemoryBytes: 2 ** 31, io: 8 }),
       settings: {
         hostName: world.hostName,
         availabilityZone: 'nova',
         crossZoneAttach: true,
         preferredMechanism: 'dm-crypt',
         volumeBound: 4,
-        deadlines: { shutdown: GRACE_MS, softReboot: 120_000, boot: 120_000, detach: 160_000, step: 60_000 },
+        deadlines: { shutdown: GRACE_MS, softReboot: 120_000, boot: 120_000, detach: 160_000, step: 60_000, service: 30_000 },
         instancesDirectory: '/state/instances',
         bootId: world.bootId,
       },
