@@ -2,39 +2,52 @@ import type { SimKey } from '#src/sim/key-manager.ts'
 import { simStoreDisk } from '#src/sim/store.ts'
 import type { World } from '#src/sim/world.ts'
 
-/** How bytes of a key may be spelt in a text. */
+/** By hexadecimal spelling: all of them. */
+const SPELT = new Map<string, readonly string[]>()
+
+/** How bytes of a key, or its passphrase, may be spelt in a text. */
 export function spellings(bytes: Uint8Array): readonly string[] {
   const key = Buffer.from(bytes)
   const hex = key.toString('hex')
+  const known = SPELT.get(hex) ?? spell(key, hex)
+  SPELT.set(hex, known)
+  return known
+}
+
+function spell(key: Buffer, hex: string): readonly string[] {
   const base64 = key.toString('base64').replaceAll('=', '')
   const passphrase = Buffer.from(hex).toString('base64').replaceAll('=', '')
-  return [
-    hex,
-    hex.toUpperCase(),
-    base64,
-    key.toString('base64url'),
-    passphrase,
-    key.toString('latin1'),
-    [...key].join(','),
-  ]
+  const raw = key.toString('latin1')
+  const escaped = JSON.stringify(raw).slice(1, -1)
+  return [hex, hex.toUpperCase(), base64, key.toString('base64url'), passphrase, raw, escaped, [...key].join(',')]
 }
+
+/** Rows are never changed in place: each is looked through once for the keys that there are. */
+const LOOKED: WeakMap<object, number> = new WeakMap()
 
 /** I6: rows of the store, its journal with them, in which a key of this world is to be read. */
 export function secretsIn(world: World): readonly string[] {
   const { instances, mappings, operations, entries } = simStoreDisk(world).rows
-  const rows = [...instances.values(), ...mappings.values(), ...operations.values(), ...[...entries.values()].flat()]
-  return secretsInTexts(
-    world,
-    rows.map(row => JSON.stringify(row)),
-    'a row of the store',
-  )
+  const keys = keysOf(world)
+  const told: string[] = []
+  const look = (row: object) => {
+    if (LOOKED.get(row) === keys.size) return
+    const found = secretsInTexts(world, [JSON.stringify(row)], 'a row of the store')
+    if (found.length === 0) LOOKED.set(row, keys.size)
+    told.push(...found)
+  }
+  for (const rows of [instances, mappings, operations]) for (const row of rows.values()) look(row)
+  for (const all of entries.values()) for (const row of all) look(row)
+  return told
 }
 
 /** I6: texts in which a key of this world is to be read. */
 export function secretsInTexts(world: World, texts: readonly string[], what: string): readonly string[] {
-  const keys = world.slot('keys', () => new Map<string, SimKey>())
-  return [...keys].flatMap(([id, { bytes }]) => {
-    const found = texts.filter(text => spellings(bytes).some(spelling => text.includes(spelling)))
+  return [...keysOf(world)].flatMap(([id, { bytes }]) => {
+    const spelt = spellings(bytes)
+    const found = texts.filter(text => spelt.some(spelling => text.includes(spelling)))
     return found.map(text => `I6 key ${id} is to be read in ${what}: ${text.slice(0, 200)}`)
   })
 }
+
+const keysOf = (world: World): ReadonlyMap<string, SimKey> => world.slot('keys', () => new Map<string, SimKey>())
