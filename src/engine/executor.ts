@@ -35,6 +35,8 @@ export class Executor {
   touched = false
   /** Undos that ran because a plan failed. */
   undone: Undone | undefined
+  /** The operation was begun earlier, and interrupted or stuck. */
+  readonly resumed: boolean
   readonly done: Step[] = []
   readonly failed: Step[] = []
   readonly #walk: Walk
@@ -54,6 +56,7 @@ export class Executor {
     this.#operation = operation
     this.#observer = options.observer
     this.#signal = options.signal
+    this.resumed = options.firstStep !== undefined
     this.#number = options.firstStep ?? 1
   }
 

@@ -10,8 +10,10 @@ const ROLLS_BACK: ReadonlySet<OperationKind> = new Set(['create', 'attach', 'det
 /** Operations that can only be driven forward once something was touched. */
 const FORWARD_ONLY: ReadonlySet<OperationKind> = new Set(['delete', 'detach'])
 
-export function failedState(kind: OperationKind, { undone, touched }: Executor): OperationState {
+export function failedState(kind: OperationKind, { undone, touched, resumed }: Executor): OperationState {
   if (undone && undone.errors.length > 0) return 'stuck'
+  // What an earlier try had made still stands, even if nothing was touched this time.
+  if (resumed && (ROLLS_BACK.has(kind) || FORWARD_ONLY.has(kind))) return 'stuck'
   if (!touched) return 'failed'
   if (undone) return ROLLS_BACK.has(kind) ? 'rolled-back' : 'failed'
   return FORWARD_ONLY.has(kind) ? 'stuck' : 'failed'
