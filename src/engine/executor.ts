@@ -14,7 +14,7 @@ import type { Walk } from './walk.ts'
 interface Ran {
   readonly number: number
   readonly step: Step
-  readonly failed: boolean
+  readonly failure?: HoldfastError
 }
 
 /** How an undo ended: what could not be undone is told beside the first error, never instead of it (I9). */
@@ -95,7 +95,12 @@ export class Executor {
       await this.#run(plan, mine)
       ran.push(...mine)
     } catch (error) {
-      this.undone = await this.#undo(mine)
+      const { steps, errors } = await this.#undo(mine)
+      // What an inner way back could not undo is not undone by this one.
+      this.undone = {
+        steps: [...(this.undone?.steps ?? []), ...steps],
+        errors: [...(this.undone?.errors ?? []), ...errors],
+      }
       throw error
     }
   }
@@ -112,13 +117,13 @@ export class Executor {
       const { change, writes = [] } = await this.#execute(step, this.#signal)
       this.changed ||= change === 'made'
       this.done.push(step)
-      ran.push({ number, step, failed: false })
+      ran.push({ number, step })
       this.#pending.push(this.#entry(number, step, 'done', { change }), ...writes)
       this.#tell(number, step, { state: 'done', change: onlyLooks(step.action) ? 'looked' : change, ms: ms() })
     } catch (cause) {
-      ran.push({ number, step, failed: true })
-      this.failed.push(step)
       const error = this.#located(cause, step)
+      ran.push({ number, step, failure: error })
+      this.failed.push(step)
       this.#pending.push(this.#entry(number, step, 'failed', { error: recordError(error) }))
       this.#tell(number, step, { state: 'failed', message: error.message, ms: ms() })
       throw error
@@ -129,9 +134,11 @@ export class Executor {
   async #undo(ran: readonly Ran[]): Promise<Undone> {
     const steps: Step[] = []
     const errors: HoldfastError[] = []
-    for (const { number, step, failed } of ran.toReversed()) {
-      const undo = undoOf(step, failed)
+    for (const { number, step, failure } of ran.toReversed()) {
+      const undo = undoOf(step, failure)
       if (!undo) continue
+      // A volume that something above may still use stays attached: the operation is stuck, and its resume gives it up.
+      if (undo.action === 'release' && errors.length + (this.undone?.errors.length ?? 0) > 0) continue
       try {
         await this.#undoStep(number, undo)
         steps.push(undo)

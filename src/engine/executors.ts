@@ -187,8 +187,17 @@ async function beginDetaching(walk: Walk, volumeId: string, signal: AbortSignal)
   return { change: 'made' }
 }
 
+/** Only while the guest has the disk: once it has let go, although the answer was an error, there is no way back. */
 async function rollDetaching(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
   if (await isAttachmentLost(walk, volumeId, signal)) return { change: 'already' }
+  const domain = await walk.parts.hypervisor.observe(walk.instance.id, signal)
+  const disks = domain?.runtimeId === undefined ? domain?.persistentDisks : domain.liveDisks
+  if (disks && !disks.some(disk => disk.volumeId === volumeId)) {
+    const message = `the guest has let go of volume ${volumeId} already: the detach can only be driven to its end`
+    throw new HoldfastError('wrong-state', 'disk-not-found', message, {
+      details: { volume: volumeId, layer: 'presentation' },
+    })
+  }
   await walk.parts.volumes.rollDetaching(volumeId, signal)
   return { change: 'made' }
 }

@@ -51,7 +51,7 @@ export async function begin(
   using walk = new Walk(parts, instance, mappings)
   walk.graceMs = options.graceMs
   const rows = [...(options.insert ?? []), ...(conduct.begin?.(walk) ?? [])]
-  await parts.store.commit([...rows, { put: 'operation', row: operation }])
+  await commit(parts, operation, [...rows, { put: 'operation', row: operation }])
   return await drive(walk, operation, conduct, new Executor(walk, operation, options))
 }
 
@@ -68,7 +68,7 @@ export async function takeUp(
   const firstStep = entries.reduce((last, entry) => Math.max(last, entry.step), 0) + 1
   using walk = new Walk(parts, instance, mappings)
   const running = { ...operation, state: 'running' as const, error: undefined, version: operation.version + 1 }
-  await parts.store.commit([
+  await commit(parts, operation, [
     ...(conduct.begin?.(walk) ?? []),
     {
       update: 'operation',
@@ -128,9 +128,23 @@ async function end(
   writes: readonly Write[],
   patch: Pick<OperationRecord, 'state' | 'error'>,
 ): Promise<OperationRecord> {
-  const { clock, store } = walk.parts
-  const ended = { ...patch, finishedAt: clock.now() }
+  const { parts } = walk
+  const ended = { ...patch, finishedAt: parts.clock.now() }
   const { id, version } = operation
-  await store.commit([...executor.takePending(), ...writes, { update: 'operation', id, version, patch: ended }])
+  await commit(parts, operation, [
+    ...executor.takePending(),
+    ...writes,
+    { update: 'operation', id, version, patch: ended },
+  ])
   return { ...operation, ...ended, version: version + 1 }
+}
+
+/** Writes rows of an operation. Which one a failure is of is told with it (I8). */
+async function commit(parts: Parts, { id, instanceId }: OperationRecord, writes: readonly Write[]): Promise<void> {
+  try {
+    await parts.store.commit(writes)
+  } catch (cause) {
+    const left = 'what could not be recorded was not begun, or is taken up at the next start'
+    throw asHoldfastError(cause).within({ operation: id, instance: instanceId, left })
+  }
 }

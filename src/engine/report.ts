@@ -34,7 +34,13 @@ export function describeFailure(
   return new HoldfastError(error.kind, error.code, error.message, {
     cause: error.cause,
     also: [...error.also, ...undoErrors],
-    details: { ...error.details, operation: operation.id, left, hint },
+    details: {
+      ...error.details,
+      instance: error.details.instance ?? walk.instance.id,
+      operation: operation.id,
+      left,
+      hint,
+    },
   })
 }
 

@@ -1,3 +1,5 @@
+import type { ErrorKind } from '#src/core/error.ts'
+
 /** Verbs on one volume of the instance; the subject is the volume's id. */
 export type VolumeAction =
   | 'reserve'
@@ -59,7 +61,7 @@ const UNDO: Readonly<Partial<Record<Action, Action>>> = {
 
 /**
  * Steps whose undo also runs when the step itself failed, since it may have been done in part, or done although the
- * answer was an error. `begin-detaching` is not one: refused, the volume may be detaching for somebody else.
+ * answer was an error.
  */
 const UNDO_WHEN_FAILED: ReadonlySet<Action> = new Set([
   'reserve',
@@ -69,11 +71,19 @@ const UNDO_WHEN_FAILED: ReadonlySet<Action> = new Set([
   'plug',
   'define',
   'start',
+  'begin-detaching',
 ])
 
-export function undoOf(step: Step, failed: boolean): Step | undefined {
+/** Answers that are a refusal: nothing was done. */
+const REFUSALS: ReadonlySet<ErrorKind> = new Set(['wrong-state', 'not-found', 'conflict', 'forbidden', 'invalid-input'])
+
+/** `failure`: what the step itself failed with. */
+export function undoOf(step: Step, failure: { readonly kind: ErrorKind } | undefined): Step | undefined {
   const action = UNDO[step.action]
-  if (action === undefined || (failed && !UNDO_WHEN_FAILED.has(step.action))) return undefined
+  if (action === undefined) return undefined
+  if (failure && !UNDO_WHEN_FAILED.has(step.action)) return undefined
+  // Refused, the volume may be detaching for somebody else.
+  if (failure && step.action === 'begin-detaching' && REFUSALS.has(failure.kind)) return undefined
   return { action, subject: step.subject }
 }
 

@@ -17,6 +17,7 @@ export function violations({ world }: { readonly world: World }): readonly strin
   return [
     ...badSights(world),
     ...badDisks(scene),
+    ...givenUp(scene),
     ...leftovers(scene),
     ...leftAttachments(scene),
     ...misfits(scene),
@@ -84,9 +85,22 @@ function badDisks({ world, domains }: Scene): readonly string[] {
   return [...domains.values()].flatMap(({ id, live }) =>
     (live?.disks ?? []).flatMap(({ volumeId, target, path, secretUuid }) => {
       const seen = world.see(path, secretUuid)
-      if (seen && !seen.ciphertext && seen.content === volumeId) return []
+      // QEMU got its secret when it opened the disk; what becomes of libvirt's is nothing to it.
+      const open = seen && (!seen.ciphertext || secretUuid !== undefined)
+      if (open && seen.content === volumeId) return []
       return [`${rule(seen)} ${target} of instance ${id} is ${told(seen)}, not volume ${volumeId}`]
     }),
+  )
+}
+
+/** I2: a guest's volume is attached to it at the volume service; if not, another may be given the same volume. */
+function givenUp({ domains, attachments }: Scene): readonly string[] {
+  return [...domains.values()].flatMap(({ id, live }) =>
+    (live?.disks ?? [])
+      .filter(({ volumeId }) => !attachments.some(row => row.volumeId === volumeId && row.instanceId === id))
+      .map(
+        ({ volumeId }) => `I2 the guest of instance ${id} has volume ${volumeId}, which is not attached to it any more`,
+      ),
   )
 }
 
@@ -194,15 +208,17 @@ function overlaps({ operations }: Scene): readonly string[] {
 /** I8, I9: every operation that failed tells why, with what to do next, and its error is the first that happened. */
 function badErrors({ operations, entries }: Scene): readonly string[] {
   return operations.flatMap(({ id, kind, state, error }) => {
-    const failures = (entries.get(id) ?? []).filter(({ event }) => event === 'failed' || event === 'undo-failed')
+    const codes = (event: JournalEntry['event']) =>
+      (entries.get(id) ?? []).filter(entry => entry.event === event).map(entry => entry.error?.code)
+    const [first, undos] = [codes('failed'), codes('undo-failed')]
     if (!error) return state === 'stuck' ? [`I8 ${kind} ${id} is stuck without an error`] : []
     const what = `${kind} ${id} '${error.code}: ${error.message}'`
     return [
       ...(error.code && error.message ? [] : [`I8 ${what} says nothing`]),
       ...(error.left || error.hint ? [] : [`I8 ${what} tells neither what is left nor what to do`]),
-      ...(failures.length === 0 || failures.some(entry => entry.error?.code === error.code)
-        ? []
-        : [`I9 ${what} is none of its failures: ${failures.map(entry => entry.error?.code).join(', ')}`]),
+      ...(first.length > 0 && !first.includes(error.code) && undos.includes(error.code)
+        ? [`I9 ${what} is that of an undo; it hides ${first.join(', ')}`]
+        : []),
     ]
   })
 }
