@@ -4,6 +4,7 @@ import { KeyedLock } from '#src/core/concurrency.ts'
 import { systemRandom } from '#src/core/random.ts'
 import { NoopEncryptor } from '#src/encryptors/noop/noop-encryptor.ts'
 import type { Observer } from '#src/engine/api.ts'
+import { HostBounds } from '#src/engine/bounds.ts'
 import { InstancesEngine } from '#src/engine/instances.ts'
 import { OperationsEngine } from '#src/engine/operations.ts'
 import type { Parts } from '#src/engine/parts.ts'
@@ -100,6 +101,7 @@ function simulatedParts(store: Store): Parts & { readonly volumes: SimVolumeServ
     hypervisor: new SimHypervisor(world),
     nic: new SimNic(world),
     mechanisms: async () => ({ dmCrypt: true, native: true }),
+    bounds: new HostBounds({ instances: 16, processors: 2, derivationMemoryBytes: 2 ** 31, io: 8 }),
     settings: {
       hostName: world.hostName,
       availabilityZone: 'nova',
@@ -112,6 +114,7 @@ function simulatedParts(store: Store): Parts & { readonly volumes: SimVolumeServ
         boot: 60 * SECOND,
         detach: 60 * SECOND,
         step: 60 * SECOND,
+        service: 60 * SECOND,
       },
       instancesDirectory: '/var/lib/holdfast/instances',
       bootId: world.bootId,

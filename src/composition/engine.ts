@@ -7,12 +7,16 @@ import { LibvirtSecrets } from '#src/encryptors/native/libvirt-secrets.ts'
 import { NativeEncryptor } from '#src/encryptors/native/native-encryptor.ts'
 import { NoopEncryptor } from '#src/encryptors/noop/noop-encryptor.ts'
 import type { Instances, Operations } from '#src/engine/api.ts'
+import { HostBounds } from '#src/engine/bounds.ts'
+import { HostEngine } from '#src/engine/host/host-engine.ts'
+import type { HostOperations } from '#src/engine/host-api.ts'
 import { InstancesEngine } from '#src/engine/instances.ts'
 import { OperationsEngine } from '#src/engine/operations.ts'
 import type { Parts } from '#src/engine/parts.ts'
 import { dmCryptAbility } from '#src/host/abilities.ts'
 import { readBootId } from '#src/host/boot-id.ts'
 import type { Host } from '#src/host/host.ts'
+import { isStateLocked } from '#src/host/state-lock.ts'
 import type { Hypervisor } from '#src/hypervisor/hypervisor.ts'
 import { LibvirtHypervisor } from '#src/hypervisor/libvirt/libvirt-hypervisor.ts'
 import type { KeyManager } from '#src/keys/key-manager.ts'
@@ -24,6 +28,7 @@ import { findDomainType } from './domain-type.ts'
 import { lazily, once } from './lazy.ts'
 
 export interface EngineNeeds {
+  readonly mode: 'read' | 'write'
   readonly host: Host
   readonly config: HoldfastConfig
   readonly store: Store
@@ -36,6 +41,7 @@ export interface EngineNeeds {
 export interface OpenedEngine {
   readonly instances: Instances
   readonly operations: Operations
+  readonly host: HostOperations
 }
 
 /** The engine over the real parts of this host. */
@@ -43,7 +49,9 @@ export async function openEngine(needs: EngineNeeds): Promise<OpenedEngine> {
   const parts = await realParts(needs)
   const locks = new KeyedLock()
   const operations = new OperationsEngine(parts, locks)
-  return { operations, instances: new InstancesEngine(parts, operations, locks) }
+  const instances = new InstancesEngine(parts, operations, locks)
+  const isBusy = async () => needs.mode === 'read' && (await isStateLocked(needs.host, needs.config.stateDirectory))
+  return { operations, instances, host: new HostEngine({ parts, instances, operations, locks, isBusy }) }
 }
 
 async function realParts({ host, config, store, volumes, keys, onClose }: EngineNeeds): Promise<Parts> {
@@ -67,6 +75,12 @@ async function realParts({ host, config, store, volumes, keys, onClose }: Engine
     hypervisor,
     nic: new BridgeNic(host),
     mechanisms: once(async () => ({ dmCrypt: (await dmCryptAbility(host)).available, native: true })),
+    bounds: new HostBounds({
+      instances: config.bounds.instances,
+      processors: config.bounds.processors,
+      derivationMemoryBytes: config.bounds.keyDerivationMemoryMib * 2 ** 20,
+      io: config.bounds.io,
+    }),
     settings: {
       hostName: config.hostName,
       availabilityZone: config.availabilityZone,
@@ -79,6 +93,7 @@ async function realParts({ host, config, store, volumes, keys, onClose }: Engine
         boot: config.deadlines.boot * 1000,
         detach: config.deadlines.detach * 1000,
         step: config.deadlines.commands * 1000,
+        service: config.deadlines.services * 1000,
       },
       instancesDirectory: join(config.stateDirectory, 'instances'),
       bootId: await readBootId(host),

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { HoldfastConfig } from '#src/config/holdfast-config.ts'
 import type { Instances, Operations } from '#src/engine/api.ts'
+import type { HostOperations } from '#src/engine/host-api.ts'
 import type { Holdfast, HostStatus } from '#src/holdfast.ts'
 import type { Host } from '#src/host/host.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
@@ -37,6 +38,7 @@ class OpenedHoldfast implements Holdfast {
   readonly volumes: VolumeService
   readonly instances: Instances
   readonly operations: Operations
+  readonly host: HostOperations
   readonly #host: Host
   readonly #config: HoldfastConfig
   readonly #lock: StateLock | undefined
@@ -50,6 +52,7 @@ class OpenedHoldfast implements Holdfast {
     const engine = once(() => this.#openEngine(options, volumes))
     const instances = lazily<Instances>(async () => (await engine()).instances)
     this.volumes = volumes
+    this.host = lazily<HostOperations>(async () => (await engine()).host)
     this.operations = lazily<Operations>(async () => (await engine()).operations)
     this.instances = instances
   }
@@ -103,6 +106,7 @@ class OpenedHoldfast implements Holdfast {
     this.#closers.push(() => store.close())
     const keys = lazily(() => this.#openKeys(mode))
     return await openEngine({
+      mode,
       host: this.#host,
       config: this.#config,
       store,

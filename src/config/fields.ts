@@ -123,6 +123,35 @@ export const FIELDS: readonly Field[] = [
     meaning: 'How many volumes of an instance are worked on at once.',
   },
   {
+    key: 'bounds.instances',
+    variable: 'HOLDFAST_BOUNDS_INSTANCES',
+    kind: { type: 'integer', minimum: 1, maximum: 1024 },
+    fallback: 16,
+    meaning: 'How many instances are brought back at once after a host boot.',
+  },
+  {
+    key: 'bounds.processors',
+    variable: 'HOLDFAST_BOUNDS_PROCESSORS',
+    kind: { type: 'integer', minimum: 1, maximum: 4096 },
+    defaultText: 'all of the machine',
+    meaning: 'How many processors may derive keys at once.',
+  },
+  {
+    key: 'bounds.key_derivation_memory',
+    variable: 'HOLDFAST_BOUNDS_KEY_DERIVATION_MEMORY',
+    kind: { type: 'integer', minimum: 64, maximum: 67_108_864 },
+    defaultText: 'half of the memory that is free at start',
+    meaning:
+      'MiB of memory that all key derivations at once may take. A volume whose header asks for more is opened alone.',
+  },
+  {
+    key: 'bounds.io',
+    variable: 'HOLDFAST_BOUNDS_IO',
+    kind: { type: 'integer', minimum: 1, maximum: 1024 },
+    fallback: 8,
+    meaning: 'How many devices and domains are set up or taken down at once.',
+  },
+  {
     key: 'deadlines.shutdown',
     variable: 'HOLDFAST_DEADLINES_SHUTDOWN',
     kind: SECONDS,
@@ -156,6 +185,14 @@ export const FIELDS: readonly Field[] = [
     kind: SECONDS,
     fallback: 60,
     meaning: 'Seconds that a tool of the host may run.',
+  },
+  {
+    key: 'deadlines.services',
+    variable: 'HOLDFAST_DEADLINES_SERVICES',
+    kind: SECONDS,
+    fallback: 30,
+    meaning:
+      'Seconds that the key manager or the volume service may take for one answer while an instance is brought up.',
   },
 ]
 

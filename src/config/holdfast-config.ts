@@ -22,7 +22,13 @@ export interface HoldfastConfig {
   /** `auto`: KVM where a try shows that it works, else emulation. */
   readonly domainType: 'auto' | 'kvm' | 'qemu'
   /** How much may go on at once. */
-  readonly bounds: { readonly volumes: number }
+  readonly bounds: {
+    readonly volumes: number
+    readonly instances: number
+    readonly processors: number
+    readonly keyDerivationMemoryMib: number
+    readonly io: number
+  }
   /** Seconds. */
   readonly deadlines: {
     readonly shutdown: number
@@ -30,6 +36,7 @@ export interface HoldfastConfig {
     readonly softReboot: number
     readonly detach: number
     readonly commands: number
+    readonly services: number
   }
   /** The file that was read, if one was. */
   readonly file?: string | undefined

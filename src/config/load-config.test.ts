@@ -10,7 +10,7 @@ import { type ConfigSurroundings, loadConfig } from './load-config.ts'
 const surroundings = (files: Record<string, string> = {}): ConfigSurroundings => ({
   readText: async path => files[path],
   exists: async path => path in files,
-  hostName: () => 'host-1',
+  machine: () => ({ hostName: 'host-1', processors: 4, freeMib: 3001 }),
   homeDirectory: () => '/home/ada',
   workingDirectory: () => '/srv',
 })
@@ -51,8 +51,8 @@ describe('configuration', () => {
       overcommit: true,
       encryption: { prefer: 'dm-crypt' },
       domainType: 'auto',
-      bounds: { volumes: 8 },
-      deadlines: { shutdown: 60, boot: 120, softReboot: 120, detach: 160, commands: 60 },
+      bounds: { volumes: 8, instances: 16, processors: 4, keyDerivationMemoryMib: 1500, io: 8 },
+      deadlines: { shutdown: 60, boot: 120, softReboot: 120, detach: 160, commands: 60, services: 30 },
     })
   })
 

@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises'
-import { homedir, hostname } from 'node:os'
+import { availableParallelism, freemem, homedir, hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HoldfastError } from '#src/core/error.ts'
 import { type Environment, fieldsFromEnvironment } from './environment.ts'
@@ -17,12 +17,20 @@ export interface ConfigFlags {
   readonly state?: string | undefined
 }
 
+/** What some defaults come from. */
+export interface Machine {
+  readonly hostName: string
+  readonly processors: number
+  /** Memory that could be had now, MiB. */
+  readonly freeMib: number
+}
+
 /** What the configuration asks of the machine. */
 export interface ConfigSurroundings {
   /** The text of a file; undefined if there is none. */
   readText(path: string): Promise<string | undefined>
   exists(path: string): Promise<boolean>
-  hostName(): string
+  machine(): Machine
   homeDirectory(): string
   workingDirectory(): string
 }
@@ -34,7 +42,11 @@ const realSurroundings: ConfigSurroundings = {
       () => true,
       () => false,
     ),
-  hostName: hostname,
+  machine: () => ({
+    hostName: hostname(),
+    processors: availableParallelism(),
+    freeMib: Math.floor(freemem() / 2 ** 20),
+  }),
   homeDirectory: homedir,
   workingDirectory: () => process.cwd(),
 }
@@ -53,12 +65,15 @@ export async function loadConfig(
   const state = given.flags.state === undefined ? undefined : resolve(cwd, given.flags.state)
   const stateDirectory = state ?? layers.text('state_directory') ?? defaultState(given, surroundings)
   const keyFile = layers.text('key_file') ?? (await defaultKeyFile(stateDirectory, given.env, surroundings))
-  return build(layers, { stateDirectory, keyFile, file, hostName: surroundings.hostName() })
+  return build(layers, { stateDirectory, keyFile, file, ...surroundings.machine() })
 }
 
 function build(
   layers: Layers,
-  found: { stateDirectory: string; keyFile: string; file: string | undefined; hostName: string },
+  found: { stateDirectory: string; keyFile: string; file: string | undefined } & Pick<
+    Machine,
+    'hostName' | 'processors' | 'freeMib'
+  >,
 ): HoldfastConfig {
   return {
     stateDirectory: found.stateDirectory,
@@ -76,13 +91,21 @@ function build(
     overcommit: layers.needBoolean('overcommit'),
     encryption: { prefer: layers.needText('encryption.prefer') === 'native' ? 'native' : 'dm-crypt' },
     domainType: domainType(layers.needText('domain_type')),
-    bounds: { volumes: layers.needInteger('bounds.volumes') },
+    bounds: {
+      volumes: layers.needInteger('bounds.volumes'),
+      instances: layers.needInteger('bounds.instances'),
+      processors: layers.integer('bounds.processors') ?? found.processors,
+      keyDerivationMemoryMib:
+        layers.integer('bounds.key_derivation_memory') ?? Math.max(64, Math.floor(found.freeMib / 2)),
+      io: layers.needInteger('bounds.io'),
+    },
     deadlines: {
       shutdown: layers.needInteger('deadlines.shutdown'),
       boot: layers.needInteger('deadlines.boot'),
       softReboot: layers.needInteger('deadlines.soft_reboot'),
       detach: layers.needInteger('deadlines.detach'),
       commands: layers.needInteger('deadlines.commands'),
+      services: layers.needInteger('deadlines.services'),
     },
   }
 }
@@ -167,9 +190,13 @@ class Layers {
     return typeof value === 'boolean' ? value : lacking(key)
   }
 
-  needInteger(key: string): number {
+  integer(key: string): number | undefined {
     const value = this.#get(key)
-    return typeof value === 'number' ? value : lacking(key)
+    return typeof value === 'number' ? value : undefined
+  }
+
+  needInteger(key: string): number {
+    return this.integer(key) ?? lacking(key)
   }
 }
 

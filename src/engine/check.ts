@@ -1,6 +1,10 @@
+import { withDeadline } from '#src/core/deadline.ts'
 import type { DiskSource, EncryptionMechanism, GuestSource } from '#src/core/disk.ts'
-import { collectErrors, HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
+import { collectErrors, HoldfastError, hasCode } from '#src/core/error.ts'
 import { chooseMechanism } from '#src/encryptors/choose.ts'
+import type { DerivationCost } from '#src/encryptors/encryptor.ts'
+import { throwAway } from './away.ts'
+import { needOfDerivation } from './bounds.ts'
 import { domainDisk, domainSpec } from './domain-spec.ts'
 import type { Walk } from './walk.ts'
 
@@ -13,6 +17,14 @@ export async function checkVolume(
   volumeId: string,
   signal: AbortSignal,
 ): Promise<{ mechanism: EncryptionMechanism; source: DiskSource }> {
+  const source = await checkStorage(walk, volumeId, signal)
+  const mechanism = await mechanismFor(walk, volumeId)
+  if (mechanism !== 'none') await tryKeySlot(walk, { volumeId, mechanism, source }, signal)
+  return { mechanism, source }
+}
+
+/** The volume's storage is there and is its own, and its records say all that is needed to decrypt it. */
+export async function checkStorage(walk: Walk, volumeId: string, signal: AbortSignal): Promise<DiskSource> {
   const mapping = walk.mapping(volumeId)
   const info = walk.connectionInfo(volumeId)
   if (info.data.encrypted && !mapping.encryption) {
@@ -23,18 +35,41 @@ export async function checkVolume(
       { details: { volume: volumeId, layer: 'encryption' } },
     )
   }
-  const source = await walk.connector(info).check(info, signal)
+  return await walk.connector(info).check(info, signal)
+}
+
+/** The one that is recorded, or the one that this volume would get; refused where the host cannot do it any more. */
+export async function mechanismFor(walk: Walk, volumeId: string): Promise<EncryptionMechanism> {
+  const mapping = walk.mapping(volumeId)
   const available = await walk.parts.mechanisms()
   const mechanism =
     mapping.mechanism ?? chooseMechanism(mapping.encryption, available, walk.parts.settings.preferredMechanism)
   if (mechanism === 'dm-crypt' && !available.dmCrypt) throw mechanismLost(volumeId, mechanism)
   if (mechanism === 'native' && !available.native) throw mechanismLost(volumeId, mechanism)
-  if (mechanism !== 'none') {
-    const passphrase = await walk.passphrase(volumeId, signal)
-    const { encryption, luksUuid } = mapping
-    await walk.parts.encryptors[mechanism].check({ volumeId, source, encryption, luksUuid }, passphrase, signal)
-  }
-  return { mechanism, source }
+  return mechanism
+}
+
+/**
+ * Read-only: fetches the key and tries it against the header, when there is room for the derivation. Gives what that takes,
+ * by the header, and how long it took, milliseconds.
+ */
+export async function tryKeySlot(
+  walk: Walk,
+  { volumeId, mechanism, source }: { volumeId: string; mechanism: EncryptionMechanism; source: DiskSource },
+  signal: AbortSignal,
+): Promise<{ cost: DerivationCost; ms: number }> {
+  const passphrase = await walk.passphrase(volumeId, signal)
+  const { encryption, luksUuid } = walk.mapping(volumeId)
+  const request = { volumeId, source, encryption, luksUuid }
+  const encryptor = walk.parts.encryptors[mechanism]
+  const { bounds, clock } = walk.parts
+  const cost = await encryptor.cost(request, signal)
+  const ms = await bounds.run(needOfDerivation(cost), { rank: walk.rank, signal }, async () => {
+    const begun = clock.monotonic()
+    await encryptor.check(request, passphrase, signal)
+    return clock.monotonic() - begun
+  })
+  return { cost, ms }
 }
 
 const mechanismLost = (volumeId: string, mechanism: string) =>
@@ -45,21 +80,41 @@ const mechanismLost = (volumeId: string, mechanism: string) =>
     { details: { volume: volumeId, layer: 'encryption', hint: "see what is lacking with 'holdfast host status'" } },
   )
 
-/** The attachment is still the instance's own at the volume service; a service that is away does not stop a reboot. */
-async function checkAttachment(walk: Walk, volumeId: string, signal: AbortSignal): Promise<void> {
+/**
+ * The attachment is still the instance's own at the volume service.
+ * @throws HoldfastError `attachment-lost` (unsafe), `volume-service-unavailable`
+ */
+export async function checkAttachment(walk: Walk, volumeId: string, signal: AbortSignal): Promise<void> {
   const { attachmentId } = walk.mapping(volumeId)
   if (attachmentId === undefined) return
+  const { volumes, clock, settings } = walk.parts
+  const what = `volume service, asked for the attachment of volume ${volumeId},`
   try {
-    await walk.parts.volumes.attachmentGet(attachmentId, signal)
+    await withDeadline(clock, settings.deadlines.service, what, signal, inner =>
+      volumes.attachmentGet(attachmentId, inner),
+    )
   } catch (error) {
-    if (isHoldfastError(error) && (error.kind === 'unavailable' || error.kind === 'timeout')) return
-    if (!hasCode(error, 'attachment-not-found')) throw error
+    if (!hasCode(error, 'attachment-not-found')) throwAway('volume-service-unavailable', error, signal)
     throw new HoldfastError(
       'unsafe',
       'attachment-lost',
       `the volume service no longer knows attachment ${attachmentId} of volume ${volumeId}; the volume may be another's by now`,
       { cause: error, details: { volume: volumeId, layer: 'attachment', hint: 'detach the volume from the instance' } },
     )
+  }
+}
+
+/** All of them, whatever fails. */
+export async function checkAttachments(walk: Walk, signal: AbortSignal): Promise<void> {
+  throwCollected(await Promise.allSettled(walk.mappings.map(row => checkAttachment(walk, row.volumeId, signal))))
+}
+
+/** A service that is away does not keep an operator from rebooting what runs. */
+async function checkAttachmentIfKnown(walk: Walk, volumeId: string, signal: AbortSignal): Promise<void> {
+  try {
+    await checkAttachment(walk, volumeId, signal)
+  } catch (error) {
+    if (!hasCode(error, 'volume-service-unavailable')) throw error
   }
 }
 
@@ -96,7 +151,7 @@ export async function preflight(walk: Walk, signal: AbortSignal): Promise<void> 
   const below = new Map<string, DiskSource>()
   const outcomes = await Promise.allSettled(
     walk.mappings.flatMap(({ volumeId }) => [
-      checkAttachment(walk, volumeId, signal),
+      checkAttachmentIfKnown(walk, volumeId, signal),
       checkVolume(walk, volumeId, signal).then(({ mechanism, source }) => {
         if (mechanism !== 'dm-crypt') below.set(volumeId, source)
       }),

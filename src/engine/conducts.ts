@@ -2,6 +2,7 @@ import { isHoldfastError } from '#src/core/error.ts'
 import { recordError } from '#src/journal/recorded-error.ts'
 import type { InstanceStatus } from '#src/store/records.ts'
 import type { Write } from '#src/store/store.ts'
+import { waitsFor } from './away.ts'
 import type { Executor } from './executor.ts'
 import type { Conduct, Failure } from './operate.ts'
 import {
@@ -13,6 +14,7 @@ import {
   planDetach,
   planDetachForward,
   planHardReboot,
+  planResume,
   planSoftReboot,
   planStop,
 } from './plans.ts'
@@ -21,7 +23,13 @@ import type { Walk } from './walk.ts'
 const setStatus = (status: InstanceStatus) => (walk: Walk) => [walk.patchInstance({ status })]
 
 const runs = (walk: Walk): readonly Write[] => [
-  walk.patchInstance({ status: 'ACTIVE', wanted: 'running', fault: undefined }),
+  walk.patchInstance({
+    status: 'ACTIVE',
+    wanted: 'running',
+    taskState: undefined,
+    fault: undefined,
+    bootId: walk.parts.settings.bootId,
+  }),
 ]
 
 /** After a failed power operation: as before if nothing was touched or the guest runs, else ERROR with the reason. */
@@ -55,6 +63,21 @@ export const hardReboot = (before: InstanceStatus, kind: 'hard-reboot' | 'start'
 /** Failures of a soft reboot after which the guest is in a state that a hard reboot mends. */
 const MENDED_BY_HARD = new Set(['timeout', 'host-command', 'wrong-state', 'not-found', 'busy'])
 
+/** Brings an instance back that a boot of the host ended; one whose services are away waits for them. */
+export const resume = (): Conduct => ({
+  kind: 'resume',
+  endsAs: 'done',
+  begin: setStatus('HARD_REBOOT'),
+  run: (executor, walk) => executor.run(planResume(walk)),
+  done: runs,
+  failed: async (walk, failure) => {
+    const taskState = waitsFor(failure.error)
+    const fault = recordError(failure.error)
+    if (taskState && failure.state !== 'stuck') return [walk.patchInstance({ status: 'SHUTOFF', taskState, fault })]
+    return await settle('ERROR')(walk, { ...failure, touched: true })
+  },
+})
+
 export const softReboot = (before: InstanceStatus): Conduct => ({
   kind: 'soft-reboot',
   endsAs: 'done',
@@ -76,7 +99,7 @@ export const stop = (before: InstanceStatus, graceful: boolean): Conduct => ({
   kind: 'stop',
   endsAs: 'done',
   run: (executor, walk) => executor.run(planStop(walk, { graceful })),
-  done: walk => [walk.patchInstance({ status: 'SHUTOFF', wanted: 'stopped', fault: undefined })],
+  done: walk => [walk.patchInstance({ status: 'SHUTOFF', wanted: 'stopped', taskState: undefined, fault: undefined })],
   failed: settle(before),
 })
 
@@ -151,6 +174,7 @@ export function resumption(
   const { kind, volumeId } = operation
   const nothing: Conduct = { kind, endsAs: 'done', run: async () => {}, done: () => [], failed: async () => [] }
   if (kind === 'create') return createBack()
+  if (kind === 'resume') return resume()
   if (kind === 'delete') return remove()
   if (kind === 'stop') return stop(walk.status, false)
   if (kind === 'start' || kind === 'hard-reboot') return hardReboot('ERROR', kind, false)

@@ -1,3 +1,4 @@
+import type { Need } from '#src/core/budget.ts'
 import { mapSettled } from '#src/core/concurrency.ts'
 import { withDeadline } from '#src/core/deadline.ts'
 import { asHoldfastError, collectErrors, type HoldfastError } from '#src/core/error.ts'
@@ -5,11 +6,15 @@ import type { JournalEntry, OperationRecord, StepEvent } from '#src/journal/oper
 import { recordError } from '#src/journal/recorded-error.ts'
 import type { Write } from '#src/store/store.ts'
 import type { Observer, StepOutcome } from './api.ts'
-import { EXECUTORS } from './executors.ts'
+import { ONE_IO, type Resource } from './bounds.ts'
+import { derivationOf, EXECUTORS, type StepResult } from './executors.ts'
 import type { Plan } from './plan.ts'
 import { layerOf, onlyLooks, type Step, undoOf } from './step.ts'
 import { titleOf } from './title.ts'
 import type { Walk } from './walk.ts'
+
+/** Steps that set up or take down devices and domains. */
+const BUSY: ReadonlySet<Step['action']> = new Set(['connect', 'lock', 'disconnect', 'define', 'start', 'destroy'])
 
 interface Ran {
   readonly number: number
@@ -167,11 +172,24 @@ export class Executor {
   }
 
   async #execute(step: Step, signal: AbortSignal | undefined) {
-    const { clock, settings } = this.#walk.parts
-    const deadline = deadlineOf(step, settings.deadlines, this.#walk.graceMs)
+    const { bounds, clock, settings } = this.#walk.parts
+    const deadline = deadlineOf(step, settings.deadlines, this.#walk)
     const what = titleOf(step, this.#walk)
-    return await withDeadline(clock, deadline, what, signal, inner =>
-      EXECUTORS[step.action](this.#walk, step.subject, inner),
+    const within = (work: (signal: AbortSignal) => Promise<StepResult>) =>
+      withDeadline(clock, deadline, what, signal, work)
+    const need = await this.#needOf(step, signal)
+    // The wait for room on the host is not the step's own time.
+    return await bounds.run(need, { rank: this.#walk.rank, signal }, () =>
+      within(inner => EXECUTORS[step.action](this.#walk, step.subject, inner)),
+    )
+  }
+
+  async #needOf(step: Step, signal: AbortSignal | undefined): Promise<Need<Resource>> {
+    if (step.action !== 'unlock') return BUSY.has(step.action) ? ONE_IO : {}
+    const { clock, settings } = this.#walk.parts
+    const what = `reading the header for '${titleOf(step, this.#walk)}'`
+    return await withDeadline(clock, settings.deadlines.step, what, signal, inner =>
+      derivationOf(this.#walk, step.subject, inner),
     )
   }
 
@@ -213,9 +231,11 @@ export class Executor {
 function deadlineOf(
   step: Step,
   deadlines: Walk['parts']['settings']['deadlines'],
-  graceMs: number | undefined,
+  { graceMs, mappings }: Pick<Walk, 'graceMs' | 'mappings'>,
 ): number {
   const own = {
+    // Every volume's key may have to be tried after the others'.
+    preflight: mappings.length * deadlines.step,
     shutdown: graceMs ?? deadlines.shutdown,
     'soft-reboot': graceMs ?? deadlines.softReboot,
     'await-running': deadlines.boot,

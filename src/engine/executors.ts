@@ -1,10 +1,12 @@
+import type { Need } from '#src/core/budget.ts'
 import type { Change } from '#src/core/change.ts'
 import { anyMade } from '#src/core/change.ts'
 import type { ConnectorProperties } from '#src/core/connection-info.ts'
 import { HoldfastError, hasCode } from '#src/core/error.ts'
 import type { InterfaceRecord } from '#src/store/records.ts'
 import type { Write } from '#src/store/store.ts'
-import { checkHost, checkVolume, preflight } from './check.ts'
+import { needOfDerivation, type Resource } from './bounds.ts'
+import { checkAttachments, checkHost, checkVolume, preflight } from './check.ts'
 import { domainDisk, domainSpec } from './domain-spec.ts'
 import type { Action } from './step.ts'
 import { verifyInstance, verifyVolume } from './verify.ts'
@@ -49,6 +51,10 @@ export const EXECUTORS: Readonly<Record<Action, Executor>> = {
 
   preflight: async (walk, _, signal) => {
     await preflight(walk, signal)
+    return LOOKED
+  },
+  'check-attachments': async (walk, _, signal) => {
+    await checkAttachments(walk, signal)
     return LOOKED
   },
   'check-host': async (walk, _, signal) => {
@@ -159,6 +165,15 @@ async function unlock(walk: Walk, volumeId: string, signal: AbortSignal): Promis
   walk.views.set(volumeId, view)
   if (luksUuid !== undefined || view.luksUuid === undefined) return { change }
   return { change, writes: [walk.patchMapping(volumeId, { luksUuid: view.luksUuid })] }
+}
+
+/** What unlocking this volume takes of the host. Its key is fetched now: nothing is kept from others while a key manager is slow. */
+export async function derivationOf(walk: Walk, volumeId: string, signal: AbortSignal): Promise<Need<Resource>> {
+  const source = walk.sources.get(volumeId)
+  const { encryption, luksUuid } = walk.mapping(volumeId)
+  if (!source || !encryption) return {}
+  await walk.passphrase(volumeId, signal)
+  return needOfDerivation(await required(walk, volumeId).cost({ volumeId, source, encryption, luksUuid }, signal))
 }
 
 const required = (walk: Walk, volumeId: string) => {

@@ -14,6 +14,7 @@ import type {
 } from './api.ts'
 import * as conducts from './conducts.ts'
 import { consoleLogOf, nextTarget } from './domain-spec.ts'
+import { instanceKeys } from './keys.ts'
 import { begin, type Conduct } from './operate.ts'
 import type { OperationsEngine } from './operations.ts'
 import type { Parts } from './parts.ts'
@@ -60,7 +61,7 @@ export class InstancesEngine implements Instances {
     admitCreate(request)
     const { instance, mappings } = newInstance(this.#parts, request)
     const volumes = mappings.map(row => row.volumeId)
-    const result = await this.#locks.runAll(keys(instance.id, volumes), async () => {
+    const result = await this.#locks.runAll(instanceKeys(instance.id, volumes), async () => {
       admitName(request.name, await this.#parts.store.instances())
       await this.#admitVolumes(instance, volumes)
       const insert = [
@@ -132,7 +133,7 @@ export class InstancesEngine implements Instances {
 
   async update(id: string, { priority }: { readonly priority: number }): Promise<InstanceRecord> {
     admitPriority(priority)
-    return await this.#locks.runAll(keys(id, []), async () => {
+    return await this.#locks.runAll(instanceKeys(id, []), async () => {
       const { instance } = await this.#find(id)
       if (instance.priority === priority) return instance
       const { version } = instance
@@ -198,8 +199,8 @@ export class InstancesEngine implements Instances {
     options: RunOptions,
     work: (found: Found) => Promise<OperationResult>,
   ): Promise<OperationResult> {
-    return await this.#locks.runAll(keys(id, volumes), async () => {
-      await this.#operations.endUnfinished(id, kind, options)
+    return await this.#locks.runAll(instanceKeys(id, volumes), async () => {
+      await this.#operations.endUnfinished(id, kind === undefined, options)
       return await work(await this.#find(id))
     })
   }
@@ -244,11 +245,6 @@ async function unlessUnavailable<T>(ask: () => Promise<T>): Promise<T | undefine
     throw error
   }
 }
-
-const keys = (instanceId: string, volumeIds: readonly string[]): readonly string[] => [
-  `instance:${instanceId}`,
-  ...volumeIds.map(id => `volume:${id}`),
-]
 
 const nothingToDo = (kind: Conduct['kind']): Conduct => ({
   kind,

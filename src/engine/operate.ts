@@ -35,7 +35,7 @@ export async function begin(
   instance: InstanceRecord,
   mappings: readonly BlockDeviceMapping[],
   conduct: Conduct,
-  options: RunOptions & { graceMs?: number | undefined; insert?: readonly Write[] | undefined },
+  options: RunOptions & { graceMs?: number | undefined; insert?: readonly Write[] | undefined; rank?: number },
 ): Promise<OperationResult> {
   const operation: OperationRecord = {
     id: parts.random.uuid(),
@@ -50,6 +50,7 @@ export async function begin(
   }
   using walk = new Walk(parts, instance, mappings)
   walk.graceMs = options.graceMs
+  walk.rank = options.rank ?? 0
   const rows = [...(options.insert ?? []), ...(conduct.begin?.(walk) ?? [])]
   await commit(parts, operation, [...rows, { put: 'operation', row: operation }])
   return await drive(walk, operation, conduct, new Executor(walk, operation, options))

@@ -3,10 +3,13 @@ import { HoldfastError } from '#src/core/error.ts'
 import type { OperationKind, OperationRecord } from '#src/journal/operation.ts'
 import type { OperationResult, Operations, OperationView, RunOptions } from './api.ts'
 import { resumption } from './conducts.ts'
+import { instanceKeys } from './keys.ts'
 import { takeUp } from './operate.ts'
 import type { Parts } from './parts.ts'
 
 const UNFINISHED = ['running', 'stuck'] as const
+/** Unfinished ones are few; none may be left out. */
+const EVERY = 1_000_000
 
 /** The journal of operations, and how those that were interrupted or got stuck are ended. */
 export class OperationsEngine implements Operations {
@@ -33,24 +36,35 @@ export class OperationsEngine implements Operations {
   async resume(id: string, options: RunOptions = {}): Promise<OperationResult> {
     const { instanceId } = await this.#find(id)
     const mappings = await this.#parts.store.mappings(instanceId)
-    const keys = [`instance:${instanceId}`, ...mappings.map(row => `volume:${row.volumeId}`)]
-    return await this.#locks.runAll(keys, async () => {
+    const volumes = mappings.map(row => row.volumeId)
+    return await this.#locks.runAll(instanceKeys(instanceId, volumes), async () => {
       const operation = await this.#find(id)
       if (operation.state === 'running' || operation.state === 'stuck') return await this.#end(operation, options)
       return { operation, change: 'already', notes: [] }
     })
   }
 
+  /** Those that an earlier process left running or stuck, in the order in which they were begun. */
+  async unfinished(instanceId?: string): Promise<readonly OperationRecord[]> {
+    const newestFirst = await this.#parts.store.operations({ instanceId, states: UNFINISHED, limit: EVERY })
+    return newestFirst.toReversed()
+  }
+
   /**
    * Ends what an earlier process left unfinished of this instance; the caller holds its lock. A power operation that
-   * is about to be done anew anyway is just closed.
+   * is about to be done anew anyway (`supersede`) is just closed. Gives those that were driven to an end.
    */
-  async endUnfinished(instanceId: string, next: 'attach' | 'detach' | undefined, options: RunOptions): Promise<void> {
-    const unfinished = await this.#parts.store.operations({ instanceId, states: UNFINISHED })
-    for (const operation of unfinished.toReversed()) {
-      if (next === undefined && isPower(operation.kind)) await this.#supersede(operation)
-      else await this.#end(operation, options)
+  async endUnfinished(
+    instanceId: string,
+    supersede: boolean,
+    options: RunOptions,
+  ): Promise<readonly OperationRecord[]> {
+    const ended: OperationRecord[] = []
+    for (const operation of await this.unfinished(instanceId)) {
+      if (supersede && isPower(operation.kind)) await this.#supersede(operation)
+      else ended.push((await this.#end(operation, options)).operation)
     }
+    return ended
   }
 
   async #end(operation: OperationRecord, options: RunOptions): Promise<OperationResult> {
@@ -86,5 +100,5 @@ export class OperationsEngine implements Operations {
   }
 }
 
-const POWER: ReadonlySet<OperationKind> = new Set(['start', 'stop', 'soft-reboot', 'hard-reboot'])
+const POWER: ReadonlySet<OperationKind> = new Set(['start', 'stop', 'soft-reboot', 'hard-reboot', 'resume'])
 const isPower = (kind: OperationKind) => POWER.has(kind)

@@ -9,6 +9,7 @@ import type { KeyManager } from '#src/keys/key-manager.ts'
 import type { Nic } from '#src/nics/nic.ts'
 import type { Store } from '#src/store/store.ts'
 import type { VolumeService } from '#src/volumes/volume-service.ts'
+import type { HostBounds } from './bounds.ts'
 
 /** How long each kind of wait may take, milliseconds. */
 export interface Deadlines {
@@ -22,6 +23,8 @@ export interface Deadlines {
   readonly detach: number
   /** Any other single step. */
   readonly step: number
+  /** One answer of the key manager or the volume service on the way up. */
+  readonly service: number
 }
 
 export interface EngineSettings {
@@ -51,5 +54,7 @@ export interface Parts {
   readonly nic: Nic
   /** What this host can decrypt with. */
   readonly mechanisms: () => Promise<{ readonly dmCrypt: boolean; readonly native: boolean }>
+  /** Shared by all operations of the process. */
+  readonly bounds: HostBounds
   readonly settings: EngineSettings
 }

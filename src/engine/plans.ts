@@ -46,6 +46,13 @@ export const planHardReboot = (recorded: Recorded, options: { preflight: boolean
     bringUp(recorded),
   )
 
+/**
+ * After a host boot: the same walk. Nothing stands that a preflight would protect, so that no key is derived twice; but the
+ * volume service must say that the volumes are still this instance's, for they were out of reach for a while (I2).
+ */
+export const planResume = (recorded: Recorded): Plan =>
+  seq(domain(recorded, 'check-attachments'), bringDown(recorded), domain(recorded, 'undefine'), bringUp(recorded))
+
 export const planSoftReboot = (recorded: Recorded): Plan => domain(recorded, 'soft-reboot')
 
 /** The guest is asked first, then pulled; its volumes are locked and disconnected while it is off. */

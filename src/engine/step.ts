@@ -24,6 +24,7 @@ export type PortAction = 'plug' | 'unplug'
 /** Verbs on the domain as a whole; the subject is the instance's id. */
 export type DomainAction =
   | 'preflight'
+  | 'check-attachments'
   | 'check-host'
   | 'define'
   | 'verify'
@@ -107,7 +108,14 @@ const LAYERS: Readonly<Partial<Record<Action, 'attachment' | 'connection' | 'enc
 
 export const layerOf = (action: Action) => LAYERS[action]
 
-const LOOKS: ReadonlySet<Action> = new Set(['preflight', 'check-host', 'check', 'verify', 'await-running'])
+const LOOKS: ReadonlySet<Action> = new Set([
+  'preflight',
+  'check-attachments',
+  'check-host',
+  'check',
+  'verify',
+  'await-running',
+])
 
 /** Whether the step only looks; one that failed has left everything as it was. */
 export const onlyLooks = (action: Action): boolean => LOOKS.has(action)

@@ -20,6 +20,7 @@ const VERBS: Readonly<Record<Action, string>> = {
   plug: 'plug interface',
   unplug: 'unplug interface',
   preflight: 'preflight',
+  'check-attachments': 'check attachments',
   'check-host': 'check host',
   define: 'define domain',
   verify: 'verify disks of domain',

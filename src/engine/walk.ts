@@ -1,11 +1,13 @@
 import type { Connector } from '#src/connectors/connector.ts'
 import type { ConnectionInfo } from '#src/core/connection-info.ts'
+import { withDeadline } from '#src/core/deadline.ts'
 import type { DiskSource, GuestSource } from '#src/core/disk.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import { passphraseOf, Secret } from '#src/core/secret.ts'
 import type { Encryptor } from '#src/encryptors/encryptor.ts'
 import type { BlockDeviceMapping, InstanceRecord } from '#src/store/records.ts'
 import type { Patch, Write } from '#src/store/store.ts'
+import { throwAway } from './away.ts'
 import type { Parts } from './parts.ts'
 
 /**
@@ -20,6 +22,8 @@ export class Walk implements Disposable {
   readonly notes: string[] = []
   /** How long the guest may take to power off or reboot by itself, if the caller said so; milliseconds. */
   graceMs: number | undefined
+  /** Of those that wait for room on the host the lowest goes first. */
+  rank = 0
   readonly #mappings: Map<string, BlockDeviceMapping>
   readonly #passphrases = new Map<string, Secret>()
 
@@ -98,7 +102,11 @@ export class Walk implements Disposable {
   async #fetchPassphrase(volumeId: string, signal: AbortSignal | undefined): Promise<Secret> {
     const { encryption, mechanism } = this.mapping(volumeId)
     if (!encryption || mechanism === 'none') return new Secret(new Uint8Array(0))
-    const { secret } = await this.parts.keys.get(encryption.keyId, signal)
+    const { keys, clock, settings } = this.parts
+    const ask = (inner: AbortSignal) => keys.get(encryption.keyId, inner)
+    const what = `key manager, asked for the key of volume ${volumeId},`
+    const asked = withDeadline(clock, settings.deadlines.service, what, signal, ask)
+    const { secret } = await asked.catch(cause => throwAway('key-manager-unavailable', cause, signal))
     using key = secret
     return passphraseOf(key)
   }

@@ -42,6 +42,27 @@ export async function lockState(host: Host, directory: string, command: string):
   return { release, [Symbol.dispose]: release }
 }
 
+/** Whether a process holds the state directory now. A state that is not there, or may not be looked at, is held by none. */
+export async function isStateLocked(host: Host, directory: string): Promise<boolean> {
+  if (!(await host.files.stat(`${directory}/lock.db`))) return false
+  let database: DatabaseSync
+  try {
+    database = new DatabaseSync(`${directory}/lock.db`, { timeout: 0, readOnly: true })
+  } catch {
+    // Not ours to open: whoever may not look at the lock can't tell who holds it, and looks on.
+    return false
+  }
+  try {
+    database.exec('BEGIN; SELECT count(*) FROM sqlite_schema')
+    return false
+  } catch (error) {
+    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return true
+    throw error
+  } finally {
+    database.close()
+  }
+}
+
 /** On a full disk the lock goes without a name, and never under another's: only who holds it can make room by deleting. */
 async function nameHolder(host: Host, path: string, holder: Holder): Promise<void> {
   try {

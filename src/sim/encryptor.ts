@@ -2,7 +2,7 @@ import type { Change } from '#src/core/change.ts'
 import type { GuestSource } from '#src/core/disk.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
-import type { Encryptor, LockRequest, Unlocked, UnlockRequest } from '#src/encryptors/encryptor.ts'
+import type { DerivationCost, Encryptor, LockRequest, Unlocked, UnlockRequest } from '#src/encryptors/encryptor.ts'
 import { checkSimLuks, checkSimPassphrase, failure, simLuksOrNothing } from './luks.ts'
 import { hashOf, type SimLuks, type SimMapping, type World } from './world.ts'
 
@@ -81,6 +81,10 @@ export class SimLuksEncryptor implements Encryptor {
     }
     this.#world.mappings.delete(mapping.name)
     return 'made'
+  }
+
+  cost(request: UnlockRequest, signal?: AbortSignal): Promise<DerivationCost> {
+    return this.#world.look(`luks cost ${request.volumeId}`, () => simCost(checkSimLuks(this.#world, request)), signal)
   }
 
   probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined> {
@@ -185,6 +189,14 @@ export class SimNativeEncryptor implements Encryptor {
     return await this.#world.effect(`secret undefine ${volumeId}`, undefine, signal)
   }
 
+  cost(request: UnlockRequest, signal?: AbortSignal): Promise<DerivationCost> {
+    return this.#world.look(
+      `native cost ${request.volumeId}`,
+      () => simCost(checkSimLuks(this.#world, request)),
+      signal,
+    )
+  }
+
   probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined> {
     return this.#world.look(`native probe ${request.volumeId}`, () => this.#probe(request), signal)
   }
@@ -206,3 +218,5 @@ const secretView = ({ source, volumeId }: UnlockRequest, luks: SimLuks): GuestSo
   secretUuid: volumeId,
   luksUuid: luks.uuid,
 })
+
+const simCost = ({ derivation }: SimLuks): DerivationCost => derivation ?? { memoryBytes: 0, threads: 1 }

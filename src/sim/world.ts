@@ -15,6 +15,8 @@ export interface SimLuks {
   readonly cipher?: string | undefined
   /** 512 unless told. */
   readonly keySizeBits?: number | undefined
+  /** Of its key slots; cheap ones unless told. */
+  readonly derivation?: { readonly memoryBytes: number; readonly threads: number } | undefined
   /** The magic is there, the rest is not. */
   damaged?: boolean
 }

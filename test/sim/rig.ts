@@ -3,6 +3,7 @@ import { HoldfastError } from '#src/core/error.ts'
 import { NoopEncryptor } from '#src/encryptors/noop/noop-encryptor.ts'
 import { HostBounds } from '#src/engine/bounds.ts'
 import type { CreateInstance } from '#src/engine/api.ts'
+import { HostEngine } from '#src/engine/host/host-engine.ts'
 import { InstancesEngine } from '#src/engine/instances.ts'
 import { OperationsEngine } from '#src/engine/operations.ts'
 import type { Parts } from '#src/engine/parts.ts'
@@ -29,6 +30,7 @@ export class Rig {
   keys!: SimKeyManager
   instances!: InstancesEngine
   operations!: OperationsEngine
+  host!: HostEngine
 
   /** `store`: in place of the simulated one. `world`: one that has its bridge and kernel already, such as a fork. */
   constructor(options: { seed?: number; dmCrypt?: boolean; store?: Store; world?: World } = {}) {
@@ -74,6 +76,8 @@ export class Rig {
     const locks = new KeyedLock()
     this.operations = new OperationsEngine(this.parts, locks)
     this.instances = new InstancesEngine(this.parts, this.operations, locks)
+    const { parts, instances, operations } = this
+    this.host = new HostEngine({ parts, instances, operations, locks, isBusy: async () => false })
   }
 
   /** Until `allWell`, what is asked of the key manager fails. */

@@ -1,7 +1,7 @@
 import type { Change } from '#src/core/change.ts'
 import type { GuestSource } from '#src/core/disk.ts'
 import { HoldfastError } from '#src/core/error.ts'
-import type { Encryptor, Unlocked, UnlockRequest } from '../encryptor.ts'
+import type { DerivationCost, Encryptor, Unlocked, UnlockRequest, ViewFacts } from '../encryptor.ts'
 
 /**
  * No decryption here: for volumes that are not encrypted, or that the storage encrypts. What the guest itself writes,
@@ -28,6 +28,14 @@ export class NoopEncryptor implements Encryptor {
 
   async lock(): Promise<Change> {
     return 'already'
+  }
+
+  async cost(): Promise<DerivationCost> {
+    return { memoryBytes: 0, threads: 1 }
+  }
+
+  async list(): Promise<readonly ViewFacts[]> {
+    return []
   }
 
   async probe(request: UnlockRequest): Promise<GuestSource | undefined> {
