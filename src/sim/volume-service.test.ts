@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { HoldfastError } from '#src/core/error.ts'
 import { GIB, MIB } from '#src/core/sizes.ts'
 import { type FixtureSettings, volumeServiceConformance } from '#src/volumes/conformance.ts'
-import { faultAt } from './faults.ts'
+import { type Fault, faultAt } from './faults.ts'
 import { SimKeyManager } from './key-manager.ts'
 import { SimVolumeService } from './volume-service.ts'
 import { World } from './world.ts'
@@ -87,4 +88,45 @@ describe('simulated volume service', () => {
       }
     }
   })
+
+  it('can be asked again for a deletion that failed, wherever it failed', async () => {
+    for (let effect = 1; effect <= 3; effect++) {
+      for (const when of ['before', 'after'] as const) {
+        const { world, keys, open } = simulated()
+        const service = open()
+        await service.createVolumeType({ name: 'luks', encryption: { provider: 'luks' } })
+        const { id } = await service.create({ size: 1, volumeType: 'luks' })
+        const error = new HoldfastError('unavailable', 'unavailable', 'no answer')
+        world.faults = faultAt(effectsOf(world) + effect, { when, do: 'fail', error })
+        await assert.rejects(service.delete(id), error)
+        if (world.files.size > 0 || keys.keys.size > 0 || (await service.getAll()).length > 0) await service.delete(id)
+        assert.deepEqual([await service.getAll(), keys.keys.size, world.files.size], [[], 0, 0], `${when} ${effect}`)
+      }
+    }
+  })
+
+  it('keeps no key of a volume that could not be made, nor of one whose making a dead process began', async () => {
+    for (const kind of ['effect', 'look'] as const) {
+      for (let nth = 1; nth <= 3; nth++) {
+        for (const when of ['before', 'after'] as const) {
+          for (const what of ['fail', 'die'] as const) {
+            const { world, keys, open } = simulated()
+            const service = open()
+            await service.createVolumeType({ name: 'luks', encryption: { provider: 'luks' } })
+            const error = new HoldfastError('unavailable', 'unavailable', 'no answer')
+            const fault: Fault = what === 'die' ? { when, do: 'die' } : { when, do: 'fail', error }
+            let passed = 0
+            world.faults = point => (point.kind === kind && ++passed === nth ? fault : undefined)
+            const made = service.create({ size: 1, volumeType: 'luks' }).catch(() => {})
+            await Promise.race([made, world.died])
+            if (what === 'die') await world.restart()
+            const { length } = await open().getAll()
+            assert.equal(keys.keys.size, length, `${what} ${when} ${kind} ${nth}`)
+          }
+        }
+      }
+    }
+  })
 })
+
+const effectsOf = (world: World): number => world.passed.filter(({ kind }) => kind === 'effect').length

@@ -3,7 +3,6 @@ import { apiTime } from '#src/core/clock.ts'
 import type { ConnectionInfo, ConnectorProperties } from '#src/core/connection-info.ts'
 import type { EncryptionSpec } from '#src/core/encryption.ts'
 import { HoldfastError } from '#src/core/error.ts'
-import { passphraseOf } from '#src/core/secret.ts'
 import { GIB, MIB } from '#src/core/sizes.ts'
 import { invalidInput, invalidVolume } from '#src/volumes/errors.ts'
 import {
@@ -27,6 +26,7 @@ import type {
   VolumeType,
 } from '#src/volumes/volume-service.ts'
 import { type SimAttachmentRequest, SimAttachments } from './volume-attachments.ts'
+import { SimVolumeKeys } from './volume-keys.ts'
 import { type SimPlan, simImage, simPlan } from './volume-plan.ts'
 import { SimSnapshots, SimVolumeTypes } from './volume-snapshots.ts'
 import {
@@ -39,7 +39,7 @@ import {
   simSnapshotView,
   simVolumeState,
 } from './volume-state.ts'
-import { hashOf, type SimLuks, type World } from './world.ts'
+import type { SimLuks, World } from './world.ts'
 
 /**
  * The twin of the embedded volume service: its records outlive the process, its files are the world's, with identity and
@@ -54,6 +54,7 @@ export class SimVolumeService implements VolumeService {
   readonly #attachments: SimAttachments
   readonly #snapshots: SimSnapshots
   readonly #types: SimVolumeTypes
+  readonly #keys: SimVolumeKeys
 
   constructor(world: World, options: SimVolumeOptions) {
     this.#world = world
@@ -66,6 +67,7 @@ export class SimVolumeService implements VolumeService {
     const checkStorage = (volume: SimVolume) => this.#attachments.checkStorage(volume)
     this.#snapshots = new SimSnapshots({ state: this.#state, random, quotas: this.#quotas, now, checkStorage })
     this.#types = new SimVolumeTypes(this.#state, random)
+    this.#keys = new SimVolumeKeys(this.#state, options.keys)
   }
 
   /** Where the volume's file is in the world. */
@@ -92,11 +94,19 @@ export class SimVolumeService implements VolumeService {
     return await this.#world.look(`volumes ${name}`, run, signal)
   }
 
-  /** Another process than the one that was here last: what that left is finished, as the real one does when opened. */
+  /**
+   * Another process than the one that was here last: what that left is finished, as the real one does when opened. What
+   * cannot be, now, keeps nobody from using the service.
+   */
   async #recover(): Promise<void> {
     if (this.#state.life === this.#world.died) return
     this.#state.life = this.#world.died
-    for (const row of this.#state.volumes.values()) if (row.status === 'deleting') await this.#finishDelete(row)
+    await this.#keys.recover().catch(() => {})
+    for (const row of [...this.#state.volumes.values()].filter(({ status }) => status === 'deleting')) {
+      await this.#finishDelete(row).catch(() => {
+        row.status = 'error_deleting'
+      })
+    }
   }
 
   get(volumeId: string, signal?: AbortSignal): Promise<Volume> {
@@ -114,13 +124,9 @@ export class SimVolumeService implements VolumeService {
   async create(request: CreateVolume, signal?: AbortSignal): Promise<Volume> {
     checkCreateVolume(request)
     const plan = await this.#look('plan', () => this.#plan(request), signal)
-    const key = plan.encryption ? await this.#makeKey(signal) : undefined
-    try {
-      return await this.#effect('create', () => this.#insert(request, key), signal)
-    } catch (error) {
-      if (key) await this.#options.keys.delete(key.id)
-      throw error
-    }
+    const insert = (key?: { id: string; hash: string }) =>
+      this.#effect('create', () => this.#insert(request, key), signal)
+    return await (plan.encryption ? this.#keys.make(insert, signal) : insert())
   }
 
   #plan(request: CreateVolume): SimPlan {
@@ -130,13 +136,6 @@ export class SimVolumeService implements VolumeService {
     const plan = simPlan(this.#state, request, directories)
     checkQuota(this.#state.limits(this.#quotas), { volumes: 1, gigabytes: plan.size })
     return plan
-  }
-
-  async #makeKey(signal?: AbortSignal): Promise<{ id: string; hash: string }> {
-    const id = await this.#options.keys.create({ algorithm: 'aes', bitLength: 256 }, signal)
-    using secret = (await this.#options.keys.get(id, signal)).secret
-    using passphrase = passphraseOf(secret)
-    return { id, hash: hashOf(passphrase) }
   }
 
   #insert(request: CreateVolume, key: { id: string; hash: string } | undefined): Volume {
@@ -169,9 +168,16 @@ export class SimVolumeService implements VolumeService {
     return this.#state.volumeView(row)
   }
 
+  /** One that fails on the way can be asked again. */
   async delete(volumeId: string, signal?: AbortSignal): Promise<void> {
-    const row = await this.#effect(`delete ${volumeId}`, () => this.#beginDelete(volumeId), signal)
-    await this.#finishDelete(row, signal)
+    let begun: SimVolume | undefined
+    try {
+      await this.#effect(`delete ${volumeId}`, () => (begun = this.#beginDelete(volumeId)), signal)
+      if (begun) await this.#finishDelete(begun, signal)
+    } catch (error) {
+      if (begun) begun.status = 'error_deleting'
+      throw error
+    }
   }
 
   #beginDelete(volumeId: string): SimVolume {

@@ -63,6 +63,7 @@ export interface SimVolumeOptions {
     create(spec: { algorithm: 'aes'; bitLength: 256; name?: string }, signal?: AbortSignal): Promise<string>
     get(id: string, signal?: AbortSignal): Promise<{ readonly secret: Secret }>
     delete(id: string, signal?: AbortSignal): Promise<Change>
+    list?(signal?: AbortSignal): Promise<readonly string[]>
   }
   readonly availabilityZone?: string
   readonly quotas?: Partial<SimQuotas>
@@ -77,6 +78,8 @@ export class SimVolumeState implements Forkable<World> {
   readonly attachments = new Map<string, SimAttachment>()
   readonly types = new Map<string, VolumeType>()
   readonly images = new Map<string, SimImage>()
+  /** For each key in the making: those that there were before it. */
+  readonly keysBefore = new Set<readonly string[]>()
   /** The process that used it last. */
   life: unknown
 
@@ -86,6 +89,7 @@ export class SimVolumeState implements Forkable<World> {
       const into: Map<string, unknown> = made[name]
       for (const [key, value] of this[name]) into.set(key, copy<unknown>(value))
     }
+    for (const keys of this.keysBefore) made.keysBefore.add(copy(keys))
     return made
   }
 
