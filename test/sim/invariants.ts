@@ -180,7 +180,7 @@ function changedVolumes({ world, volumes }: Scene): readonly string[] {
   const files = new Map([...world.files.values()].map(file => [file.inode, file]))
   return [...volumes.values()].flatMap(({ id, inode, encryption, status }) => {
     const file = files.get(inode)
-    if (!file) return status === 'deleting' ? [] : [`I5 the file of volume ${id} is gone`]
+    if (!file) return status.endsWith('deleting') ? [] : [`I5 the file of volume ${id} is gone`]
     const header = encryption ? id : undefined
     return [
       ...(file.content === id ? [] : [`I5 volume ${id} holds ${file.content}`]),
