@@ -1,45 +1,165 @@
+import { HoldfastError } from '#src/core/error.ts'
 import type { OperationKind } from '#src/journal/operation.ts'
+import type { FaultPlan } from '#src/sim/faults.ts'
 import type { Scene } from './scene.ts'
 
 /** An operation that is explored. */
 export interface Explored {
   readonly name: string
   readonly kind: OperationKind
-  /** What a process does, before the exploration begins. */
-  readonly prepare?: (scene: Scene) => Promise<unknown>
-  /** What is explored. */
+  /** The call that is explored, for example `instances.attach`. */
+  readonly call: string
+  /** What is done before the exploration begins. */
+  readonly prepare?: ((scene: Scene) => Promise<unknown>) | undefined
   readonly run: (scene: Scene) => Promise<unknown>
 }
 
 const stopped = ({ rig, id }: Scene) => rig.instances.stop(id)
 
-export const CATALOGUE: readonly Explored[] = [
-  { name: 'create', kind: 'create', run: ({ rig, spare }) => rig.instance('db', [spare]) },
-  { name: 'start', kind: 'start', prepare: stopped, run: ({ rig, id }) => rig.instances.start(id) },
-  { name: 'stop', kind: 'stop', run: ({ rig, id }) => rig.instances.stop(id) },
-  { name: 'soft reboot', kind: 'soft-reboot', run: ({ rig, id }) => rig.instances.softReboot(id) },
+const deaf = async ({ rig }: Scene) => {
+  rig.libvirt.manners.ignoresPower = true
+}
+
+const CALLS: readonly Explored[] = [
+  {
+    name: 'create',
+    kind: 'create',
+    call: 'instances.create',
+    run: ({ rig, spare }) => rig.instance('db', [], { volumes: [{ volumeId: spare, deleteOnTermination: true }] }),
+  },
+  {
+    name: 'start',
+    kind: 'start',
+    call: 'instances.start',
+    prepare: stopped,
+    run: ({ rig, id }) => rig.instances.start(id),
+  },
+  { name: 'stop', kind: 'stop', call: 'instances.stop', run: ({ rig, id }) => rig.instances.stop(id) },
+  {
+    name: 'stop of a guest that does not answer',
+    kind: 'stop',
+    call: 'instances.stop',
+    prepare: deaf,
+    run: ({ rig, id }) => rig.instances.stop(id, { graceMs: 1000 }),
+  },
+  {
+    name: 'soft reboot',
+    kind: 'soft-reboot',
+    call: 'instances.softReboot',
+    run: ({ rig, id }) => rig.instances.softReboot(id),
+  },
   {
     name: 'soft reboot that becomes hard',
     kind: 'soft-reboot',
-    prepare: async ({ rig }) => {
-      rig.libvirt.manners.ignoresPower = true
-    },
-    run: ({ rig, id }) => rig.instances.softReboot(id),
+    call: 'instances.softReboot',
+    prepare: deaf,
+    run: ({ rig, id }) => rig.instances.softReboot(id, { graceMs: 1000 }),
   },
-  { name: 'hard reboot', kind: 'hard-reboot', run: ({ rig, id }) => rig.instances.hardReboot(id) },
-  { name: 'attach, live', kind: 'attach', run: ({ rig, id, spare }) => rig.instances.attach(id, spare) },
+  {
+    name: 'hard reboot',
+    kind: 'hard-reboot',
+    call: 'instances.hardReboot',
+    run: ({ rig, id }) => rig.instances.hardReboot(id),
+  },
+  {
+    name: 'attach, live',
+    kind: 'attach',
+    call: 'instances.attach',
+    run: ({ rig, id, spare }) => rig.instances.attach(id, spare),
+  },
   {
     name: 'attach, at rest',
     kind: 'attach',
+    call: 'instances.attach',
     prepare: stopped,
     run: ({ rig, id, spare }) => rig.instances.attach(id, spare),
   },
-  { name: 'detach, live', kind: 'detach', run: ({ rig, id, volumes }) => rig.instances.detach(id, volumes[1]) },
+  {
+    name: 'detach, live',
+    kind: 'detach',
+    call: 'instances.detach',
+    run: ({ rig, id, volumes }) => rig.instances.detach(id, volumes[1]),
+  },
   {
     name: 'detach, at rest',
     kind: 'detach',
+    call: 'instances.detach',
     prepare: stopped,
     run: ({ rig, id, volumes }) => rig.instances.detach(id, volumes[1]),
   },
-  { name: 'delete', kind: 'delete', run: ({ rig, id }) => rig.instances.delete(id) },
+  { name: 'delete', kind: 'delete', call: 'instances.delete', run: ({ rig, id }) => rig.instances.delete(id) },
+  {
+    name: 'delete with a volume',
+    kind: 'delete',
+    call: 'instances.delete',
+    prepare: async ({ rig, id, spare }) => {
+      await rig.instances.attach(id, spare, { deleteOnTermination: true })
+      await rig.instances.stop(id)
+    },
+    run: ({ rig, id }) => rig.instances.delete(id),
+  },
 ]
+
+/** Effects after which an operation is interrupted, and then resumed. */
+const INTERRUPTED: readonly (readonly [string, RegExp])[] = [
+  ['create', /^libvirt start/],
+  ['start', /^libvirt undefine/],
+  ['stop', /^libvirt destroy|^libvirt power button/],
+  ['soft reboot', /^libvirt reboot/],
+  ['hard reboot', /^libvirt define/],
+  ['attach, live', /^libvirt attach/],
+  ['attach, at rest', /^libvirt attach/],
+  ['detach, live', /^libvirt unplug/],
+  ['detach, at rest', /^volumes begin-detaching/],
+  ['delete', /^volumes attachment-delete/],
+]
+
+const RESUMED: readonly Explored[] = INTERRUPTED.map(([name, at]) => {
+  const operation = CALLS.find(each => each.name === name)
+  if (!operation) throw new Error(`there is no operation '${name}'`)
+  return {
+    name: `resume of ${name}`,
+    kind: operation.kind,
+    call: 'operations.resume',
+    prepare: scene => interrupt(scene, operation, at),
+    run: resumeAll,
+  }
+})
+
+async function interrupt(scene: Scene, operation: Explored, at: RegExp): Promise<void> {
+  const { rig } = scene
+  await operation.prepare?.(scene)
+  rig.world.faults = ({ kind, name }) => (kind === 'effect' && at.test(name) ? { when: 'after', do: 'die' } : undefined)
+  const { died } = rig.world
+  operation.run(scene).then(
+    () => rig.world.kill(),
+    () => rig.world.kill(),
+  )
+  const { name } = await died
+  if (!at.test(name)) throw new Error(`'${operation.name}' has no effect like ${at}`)
+  await rig.restart()
+}
+
+async function resumeAll({ rig }: Scene): Promise<void> {
+  for (const { id } of await rig.operations.list({ unfinished: true })) await rig.operations.resume(id)
+}
+
+const away = (name: RegExp): FaultPlan => {
+  const error = new HoldfastError('host-command', 'hypervisor-error', 'it was made to fail')
+  return point => (name.test(point.name) ? { when: 'before', do: 'fail', error } : undefined)
+}
+
+/** Neither done nor undone: it failed, and so did its way back. */
+const stuck: Explored = {
+  name: 'resume of a stuck attach',
+  kind: 'attach',
+  call: 'operations.resume',
+  prepare: async ({ rig, id, spare }) => {
+    rig.world.faults = away(/^volumes attachment-complete|^libvirt (unplug|detach)/)
+    await rig.instances.attach(id, spare).catch(() => {})
+    rig.allWell()
+  },
+  run: resumeAll,
+}
+
+export const CATALOGUE: readonly Explored[] = [...CALLS, ...RESUMED, stuck]

@@ -16,16 +16,16 @@ export interface Moment {
 
 export interface Watched {
   readonly moments: readonly Moment[]
-  /** Invariants that did not even hold while it went on, by moment. */
+  /** Invariants that did not even hold while it went on. */
   readonly violations: readonly { readonly moment: Moment; readonly told: readonly string[] }[]
 }
 
 const COMMIT = 'store commit'
 
-/** Notes every moment of what happens in a world; of each state that `isNew` it takes a fork. */
-export class MomentWatch {
-  readonly #moments: Moment[] = []
-  readonly #violations: { moment: Moment; told: readonly string[] }[] = []
+/** Notes every moment of what happens in a world from now on, and tells of each whose state is new. */
+export class MomentWatch implements Watched {
+  readonly moments: Moment[] = []
+  readonly violations: { moment: Moment; told: readonly string[] }[] = []
   readonly #world: World
   readonly #isNew: (key: string) => boolean
   readonly #found: (moment: Moment, world: World) => void
@@ -39,28 +39,25 @@ export class MomentWatch {
     world.watch = (when, { number, name }) => this.#note(when, number, name)
   }
 
-  get result(): Watched {
+  end(): void {
     this.#world.watch = undefined
-    return { moments: this.#moments, violations: this.#violations }
   }
 
   #note(when: 'before' | 'after', number: number, name: string): void {
     // Only effects change a world: before one it is as it was after the last.
     if (when === 'after' || this.#key === undefined) this.#key = fingerprint(this.#world)
     const moment = { number, name, when, key: this.#key }
-    this.#moments.push(moment)
+    this.moments.push(moment)
     if (when === 'after' && name === COMMIT) this.#recorded(moment.key)
     else if (when === 'after') this.#unrecorded.push(moment)
     if (!this.#isNew(moment.key)) return
     const told = violations({ world: this.#world })
-    if (told.length > 0) this.#violations.push({ moment, told })
+    if (told.length > 0) this.violations.push({ moment, told })
     this.#found(moment, this.#world)
   }
 
   #recorded(key: string): void {
-    this.#moments.push(
-      ...this.#unrecorded.map(({ number, name }) => ({ number, name, when: 'recorded' as const, key })),
-    )
+    this.moments.push(...this.#unrecorded.map(({ number, name }) => ({ number, name, when: 'recorded' as const, key })))
     this.#unrecorded = []
   }
 }
