@@ -31,7 +31,8 @@ export async function withDeadline<T>(
   try {
     return await Promise.race([work(inner.signal), struck, aborted])
   } finally {
-    done.abort()
+    // With a reason of its own, for making the usual one costs more than all the rest.
+    done.abort('done')
     signal?.removeEventListener('abort', onAbort)
   }
 }
