@@ -93,6 +93,8 @@ export class World {
   /** By path: who has it open, in words, for example `qemu of instance …`. */
   readonly users = new Map<string, Set<string>>()
 
+  /** What each point takes, milliseconds of virtual time; nothing unless set. */
+  latency: ((point: FaultPoint) => number) | undefined
   faults: FaultPlan = noFaults
   /** All points that were passed, in order. */
   readonly passed: FaultPoint[] = []
@@ -162,6 +164,7 @@ export class World {
     const point = { kind, number: ++this.#counts[kind], name }
     this.passed.push(point)
     const fault = this.faults(point)
+    if (this.latency) await this.clock.sleep(this.latency(point), signal)
     if (fault?.when === 'before') await this.#strike(point, fault, signal)
     const result = await (kind === 'effect' && this.watch ? this.#watched(point, run) : run())
     if (fault?.when === 'after') await this.#strike(point, fault, signal)
