@@ -25,6 +25,7 @@ export const NEEDS = {
   bench: { packages: LAB, kernel: true },
   lab: { packages: LAB, kernel: true },
   unit: { packages: [], kernel: false },
+  sim: { packages: [], kernel: false },
 }
 
 /** `dpkg-query -W` with this format prints one `name status` line per known package, and nothing for others. */

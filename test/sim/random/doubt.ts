@@ -1,5 +1,5 @@
 import type { Mischief } from './mischief.ts'
-import type { Picture } from './picture.ts'
+import { keeps, type Picture } from './picture.ts'
 import { entangled, type Sight } from './sight.ts'
 import type { Stage } from './stage.ts'
 import type { InstanceName, Operation, VolumeName } from './steps.ts'
@@ -24,9 +24,13 @@ export function doubtOf(operation: Operation, now: Circumstances): string | unde
   if (stage.away.has('keys') && needsKey(operation, volumes, now)) return 'the key manager is away'
   if (stage.away.has('volumes') && (open || operation.do === 'resume' || needsService(operation, volumes)))
     return 'the volume service is away'
-  if (isVolumeVerb(operation) && volumes.some(name => entangled(now.pictures, now.sight).has(name)))
-    return 'its volume is in the middle of something'
+  const tangled = entangled(now.pictures, now.sight)
+  if (volumesNamed(operation).some(name => tangled.has(name))) return 'its volume is in the middle of something'
   if (volumes.some(name => isHarmed(operation, mischief.harmOf(name), open))) return 'a volume is not what it was'
+  const ended = operation.do === 'resume' ? [...now.sight.openInstances] : open ? [instance] : []
+  if (ended.some(name => now.pictures.some(picture => keeps(picture, name)))) {
+    return 'a volume that goes with an instance is still needed, and so the deletion of that is stuck'
+  }
   if (operation.do === 'resume') return anyObstructed(now) || guestsKeep(stage)
   if (instance !== undefined && mischief.isObstructed(instance) && needsTap(operation)) return 'its tap is taken'
   return operation.do === 'detach' || open ? guestsKeep(stage) : undefined
@@ -44,15 +48,17 @@ function guestsKeep(stage: Stage): string | undefined {
   return keepsDisks || refusesUnplug ? 'guests keep their disks' : undefined
 }
 
+export const volumesNamed = (operation: Operation): readonly VolumeName[] =>
+  'volumes' in operation ? operation.volumes : 'volume' in operation ? [operation.volume] : []
+
 /** Those that the operation has to do with, whichever picture is true. */
 function volumesOf(operation: Operation, { pictures, sight }: Circumstances): readonly VolumeName[] {
-  const named = 'volumes' in operation ? operation.volumes : 'volume' in operation ? [operation.volume] : []
   const instances: Iterable<InstanceName> =
     operation.do === 'resume' ? sight.openInstances : 'instance' in operation ? [operation.instance] : []
   const theirs = [...instances].flatMap(name =>
     [sight.picture, ...pictures].flatMap(picture => picture.instances[name]?.volumes ?? []),
   )
-  return [...new Set([...named, ...theirs])]
+  return [...new Set([...volumesNamed(operation), ...theirs])]
 }
 
 /** A deletion that an earlier process left half done is finished before anything else, and needs the key manager. */

@@ -32,6 +32,8 @@ export class Mischief {
   readonly #stage: Stage
   readonly #originals = new Map<VolumeName, Original>()
   #foreign: Foreign[] = []
+  /** Files that were exchanged once. */
+  readonly #strays = new Set<SimFile>()
 
   constructor(stage: Stage) {
     this.#stage = stage
@@ -58,7 +60,14 @@ export class Mischief {
     const touched = [...this.#originals.values()]
     if (line.startsWith('I5 ') && touched.some(({ id, how }) => how === 'vanished' && line.includes(id))) return true
     if (/^I[12] vd/.test(line) && touched.some(({ id }) => line.endsWith(`not volume ${id}`))) return true
+    if (/ loop device /.test(line) && this.#isStray(line)) return true
     return line.endsWith('is left over') && this.#foreign.some(({ what, stands }) => stands() && line.includes(what))
+  }
+
+  /** The device of a file that had gone elsewhere when its volume was taken down: nobody could tell whose it is. */
+  #isStray(line: string): boolean {
+    const { loops } = this.#stage.world
+    return [...loops.values()].some(({ path, file }) => this.#strays.has(file) && line.includes(`loop device ${path} `))
   }
 
   /** False: there was nothing that it could have happened to. */
@@ -114,6 +123,7 @@ export class Mischief {
       if (simVolumeState(world).volumes.has(id)) world.files.set(pathOf(id), file)
     }
     this.#originals.clear()
+    this.#removeStrays()
     for (const each of this.#foreign.toReversed()) each.remove()
     this.#foreign = []
   }
@@ -122,6 +132,13 @@ export class Mischief {
     await this.#stage.reboot()
     for (const each of this.#foreign) each.remove()
     this.#foreign = []
+  }
+
+  #removeStrays(): void {
+    const { loops } = this.#stage.world
+    for (const { path, file } of [...loops.values()]) {
+      if (this.#strays.has(file) && this.#stage.world.holders(path).length === 0) loops.delete(path)
+    }
   }
 
   #endGuest(name: InstanceName): boolean {
@@ -136,6 +153,7 @@ export class Mischief {
   }
 
   #remember(name: VolumeName, file: SimFile, how: Original['how']): void {
+    if (how !== 'vanished') this.#strays.add(file)
     this.#originals.set(name, { id: volumeId(this.#stage, name), file, sizeBytes: file.sizeBytes, how })
   }
 

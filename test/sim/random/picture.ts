@@ -43,7 +43,7 @@ export interface Forecast {
   readonly refusals: readonly string[]
   /** It may also be refused with one of these. */
   readonly perhaps: readonly string[]
-  /** After it succeeded. */
+  /** After it succeeded, also against the refusals. */
   readonly after: Picture
   /** After it was interrupted, or failed for a fault, beside `after` and as it was. */
   readonly halfway: readonly Picture[]
@@ -95,7 +95,6 @@ function create(picture: Picture, asked: Operation & { do: 'create' }, abilities
     ...(picture.instances[instance] ? ['name-taken'] : []),
     ...volumes.flatMap(name => volumeRefusals(picture, name, abilities)),
   ]
-  if (refusals.length > 0) return refused(picture, refusals)
   const made: InstancePicture = {
     power: 'on',
     volumes: volumes.toSorted(),
@@ -125,15 +124,18 @@ function remove(picture: Picture, name: InstanceName): Forecast {
   const before = picture.instances[name]
   if (!before) return refused(picture, ['instance-not-found'])
   const gone = withInstance(picture, name, undefined)
-  const kept = before.goWith.filter(
-    volume => usersOf(gone, volume).length > 0 || (picture.volumes[volume]?.snapshots ?? 0) > 0,
-  )
   const after = before.goWith
     .filter(volume => before.volumes.includes(volume))
     .reduce((rest, volume) => withVolume(rest, volume, undefined), gone)
   const halfway = [withInstance(picture, name, { ...before, power: 'any' })]
-  return { refusals: [], perhaps: kept.length > 0 ? ['invalid-volume'] : [], after, halfway }
+  return { refusals: [], perhaps: keeps(picture, name) ? ['invalid-volume'] : [], after, halfway }
 }
+
+/** It has a volume that is to go with it and can't be deleted: a delete stays stuck until it can. */
+export const keeps = (picture: Picture, name: InstanceName): boolean =>
+  (picture.instances[name]?.goWith ?? []).some(
+    volume => usersOf(picture, volume).some(other => other !== name) || (picture.volumes[volume]?.snapshots ?? 0) > 0,
+  )
 
 function attach(
   picture: Picture,
@@ -144,10 +146,10 @@ function attach(
   if (!before) return refused(picture, ['instance-not-found'])
   const unfit = before.power === 'crashed' || before.power === 'error' ? ['invalid-instance-state'] : []
   const known = before.volumes.includes(volume) ? ['already-attached'] : volumeRefusals(picture, volume, abilities)
-  if (unfit.length + known.length > 0) return refused(picture, [...unfit, ...known])
-  const volumes = [...before.volumes, volume].toSorted()
+  const volumes = [...new Set([...before.volumes, volume])].toSorted()
   const after = withInstance(picture, instance, { ...before, volumes })
-  return { refusals: [], perhaps: before.power === 'any' ? ['invalid-instance-state'] : [], after, halfway: [] }
+  const refusals = [...unfit, ...known]
+  return { refusals, perhaps: before.power === 'any' ? ['invalid-instance-state'] : [], after, halfway: [] }
 }
 
 function detach(picture: Picture, { instance, volume }: Operation & { do: 'attach' | 'detach' }): Forecast {
@@ -185,10 +187,10 @@ function volumeVerb(picture: Picture, operation: VolumeVerb): Forecast {
   if (!before) return refused(picture, ['volume-not-found'])
   const used = usersOf(picture, volume).length > 0
   if (operation.do === 'delete-volume') {
-    return used || before.snapshots > 0 ? refused(picture, ['invalid-volume']) : done(undefined)
+    return { ...done(undefined), refusals: used || before.snapshots > 0 ? ['invalid-volume'] : [] }
   }
   if (operation.do === 'extend-volume') {
-    return used ? refused(picture, ['invalid-volume']) : done({ ...before, gib: before.gib + 1 })
+    return { ...done({ ...before, gib: before.gib + 1 }), refusals: used ? ['invalid-volume'] : [] }
   }
   const by = operation.do === 'snapshot' ? 1 : -1
   return done({ ...before, snapshots: before.snapshots + by })
