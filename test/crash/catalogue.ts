@@ -6,7 +6,8 @@ import type { Scene } from './scene.ts'
 /** An operation that is explored. */
 export interface Explored {
   readonly name: string
-  readonly kind: OperationKind
+  /** Undefined: it has no journal of its own. */
+  readonly kind: OperationKind | undefined
   /** The call that is explored, for example `instances.attach`. */
   readonly call: string
   /** What is done before the exploration begins. */
@@ -100,6 +101,13 @@ const CALLS: readonly Explored[] = [
   },
 ]
 
+const update: Explored = {
+  name: 'update',
+  kind: undefined,
+  call: 'instances.update',
+  run: ({ rig, id }) => rig.instances.update(id, { priority: 5 }),
+}
+
 /** Effects after which an operation is interrupted, and then resumed. */
 const INTERRUPTED: readonly (readonly [string, RegExp])[] = [
   ['create', /^libvirt start/],
@@ -162,4 +170,27 @@ const stuck: Explored = {
   run: resumeAll,
 }
 
-export const CATALOGUE: readonly Explored[] = [...CALLS, ...RESUMED, stuck]
+/** After a power cut. */
+const HOST: readonly Explored[] = [
+  {
+    name: 'host resume',
+    kind: 'resume',
+    call: 'host.resume',
+    prepare: ({ rig }) => rig.reboot(),
+    run: ({ rig }) => rig.host.resume(),
+  },
+  {
+    name: 'host resume of two instances, one amid an attach',
+    kind: 'resume',
+    call: 'host.resume',
+    prepare: async scene => {
+      const attach = CALLS.find(({ name }) => name === 'attach, live')
+      await scene.rig.instance('db', [await scene.rig.volume()])
+      if (attach) await interrupt(scene, attach, /^libvirt attach/)
+      await scene.rig.reboot()
+    },
+    run: ({ rig }) => rig.host.resume(),
+  },
+]
+
+export const CATALOGUE: readonly Explored[] = [...CALLS, update, ...RESUMED, stuck, ...HOST]

@@ -70,7 +70,7 @@ export class FaultExploration {
     world.faults = noFaults
     const told = [
       ...(error === undefined ? [] : checkError(error, scene, begin)),
-      ...checkStates(scene, point),
+      ...checkStates(scene, begin, point),
       ...violations(scene.rig),
     ]
     const again = await failureOf(() => recover(scene, 'kill'))
@@ -148,10 +148,11 @@ function checkError(error: unknown, scene: Scene, begin: World): readonly string
   ]
 }
 
-/** The operation ended in a state that it names; one whose end could not be written is taken up by the next start. */
-function checkStates({ rig: { world } }: Scene, point: FaultPoint): readonly string[] {
+/** What the process took up ended in a state that it names; what could not be written is taken up by the next start. */
+function checkStates({ rig: { world } }: Scene, begin: World, point: FaultPoint): readonly string[] {
   if (point.name.startsWith('store')) return []
+  const before = simStoreDisk(begin).rows.operations
   return [...simStoreDisk(world).rows.operations.values()]
-    .filter(({ state }) => state === 'running')
+    .filter(({ id, state, version }) => state === 'running' && version !== before.get(id)?.version)
     .map(({ kind, id }) => `I9 ${kind} ${id} is still 'running'`)
 }

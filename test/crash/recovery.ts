@@ -17,7 +17,7 @@ export function strike(world: World, death: Death): World {
 /** What a new process does first: it ends what was begun, oldest first; after a boot it brings the instances back. */
 export async function recover({ rig }: Scene, death: Death): Promise<void> {
   for (const { id } of (await rig.operations.list({ unfinished: true })).toReversed()) await rig.operations.resume(id)
-  if (death === 'power') await (rig as { host?: { resume(): Promise<unknown> } }).host?.resume()
+  if (death === 'power') await rig.host.resume()
 }
 
 /** What is not as it should be once a process has recovered. */
