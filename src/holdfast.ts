@@ -14,6 +14,8 @@ export interface HostAbility {
 
 export interface HostStatus {
   readonly host: string
+  /** Made by the kernel at each boot: another one means that the host was restarted. */
+  readonly bootId: string
   readonly stateDirectory: string
   readonly availabilityZone: string
   readonly abilities: readonly HostAbility[]

@@ -21,7 +21,15 @@ export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
 }
 
 /** Ends that are no failure of a kind. */
-export const OTHER_EXIT_CODES = { success: 0, planRefused: 20, hangup: 129, interrupted: 130, terminated: 143 } as const
+export const OTHER_EXIT_CODES = {
+  success: 0,
+  planRefused: 20,
+  notBack: 21,
+  differences: 22,
+  hangup: 129,
+  interrupted: 130,
+  terminated: 143,
+} as const
 
 export const exitCodeOf = (kind: ErrorKind): number => EXIT_CODES[kind]
 

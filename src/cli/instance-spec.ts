@@ -1,5 +1,6 @@
 import type { FileSchema } from '#src/config/yaml-file.ts'
 import { HoldfastError } from '#src/core/error.ts'
+import type { PRIORITY_RANGE as RECORDED_PRIORITY } from '#src/store/records.ts'
 
 /** An instance spec file, as it is written: names as in the options of `instance create`. */
 export interface InstanceSpec {
@@ -11,6 +12,7 @@ export interface InstanceSpec {
   readonly initrd?: string
   readonly append?: string
   readonly networks?: readonly { readonly bridge: string; readonly mac?: string }[]
+  readonly priority?: number
 }
 
 export interface SpecVolume {
@@ -21,6 +23,8 @@ export interface SpecVolume {
 
 export const MEMORY_RANGE = { minimum: 16, maximum: 16_777_216 }
 export const CPU_RANGE = { minimum: 1, maximum: 1024 }
+/** The store's own bounds; the type keeps them the same. */
+export const PRIORITY_RANGE: typeof RECORDED_PRIORITY = { minimum: -1000, maximum: 1000 }
 
 /** JSON Schema pattern, also for `--network`. */
 export const MAC = '^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$'
@@ -56,6 +60,11 @@ const SPEC_SCHEMA: FileSchema = {
           delete_on_termination: { type: 'boolean', description: 'true or false' },
         },
       },
+    },
+    priority: {
+      type: 'integer',
+      ...PRIORITY_RANGE,
+      description: `an integer from ${PRIORITY_RANGE.minimum} to ${PRIORITY_RANGE.maximum}`,
     },
     boot_volume: words('the name or id of a volume'),
     kernel: words('the path of a kernel image'),

@@ -22,7 +22,9 @@ export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 export interface Io {
   readonly stdout: Sink
   readonly stderr: Sink
-  readonly isTty: { readonly stdout: boolean; readonly stderr: boolean }
+  /** What the user types; not there: nobody can be asked. */
+  readonly stdin?: NodeJS.ReadableStream | undefined
+  readonly isTty: { readonly stdin?: boolean; readonly stdout: boolean; readonly stderr: boolean }
   readonly env: Readonly<Record<string, string | undefined>>
   readonly open: OpenHoldfast
   /** Effective user id; 0 unless told. */

@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty'
 import type { Io, StopSignal } from './io.ts'
 import { main } from './main.ts'
 
@@ -17,7 +18,11 @@ function processIo(): Io {
   return {
     stdout: process.stdout,
     stderr: process.stderr,
-    isTty: { stdout: process.stdout.isTTY === true, stderr: process.stderr.isTTY === true },
+    // Opened only when something is asked.
+    get stdin() {
+      return process.stdin
+    },
+    isTty: { stdin: isatty(0), stdout: process.stdout.isTTY === true, stderr: process.stderr.isTTY === true },
     env: process.env,
     uid: process.geteuid?.() ?? 0,
     workingDirectory: process.cwd(),

@@ -7,6 +7,8 @@ import { clip, safeText } from './terminal-text.ts'
 
 export interface Progress {
   readonly observer: Observer
+  /** For stderr. */
+  readonly paint: Paint
   /** Runs work that tells nothing while it goes on; shows the title if it takes over a second. */
   during<T>(title: string, work: Promise<T>): Promise<T>
   /** A whole line, never torn by the live one. */
@@ -40,6 +42,10 @@ export class StepPrinter implements Progress {
 
   constructor(parts: ProgressParts) {
     this.#parts = parts
+  }
+
+  get paint(): Paint {
+    return this.#parts.paint
   }
 
   readonly observer: Observer = progress => {

@@ -27,7 +27,12 @@ describe('docs/reference', () => {
 
 describe('exit codes', () => {
   it('are distinct, small, and never those of a shell', () => {
-    const codes = [...Object.values(EXIT_CODES), OTHER_EXIT_CODES.planRefused]
+    const codes = [
+      ...Object.values(EXIT_CODES),
+      OTHER_EXIT_CODES.planRefused,
+      OTHER_EXIT_CODES.notBack,
+      OTHER_EXIT_CODES.differences,
+    ]
     assert.equal(new Set(codes).size, codes.length)
     for (const code of codes) assert.ok(code >= 1 && code < 126, String(code))
   })
@@ -60,17 +65,17 @@ describe('command tree', () => {
         ...['create', 'list', 'show', 'delete', 'extend'].map(verb => `volume ${verb}`),
         ...['create', 'list', 'delete'].map(verb => `volume type ${verb}`),
         ...['create', 'list', 'show', 'delete'].map(verb => `snapshot ${verb}`),
-        ...['create', 'list', 'show', 'start', 'stop', 'reboot', 'attach', 'detach', 'console', 'delete'].map(
+        ...['create', 'list', 'show', 'set', 'start', 'stop', 'reboot', 'attach', 'detach', 'console', 'delete'].map(
           verb => `instance ${verb}`,
         ),
         ...['list', 'show', 'resume'].map(verb => `operation ${verb}`),
-        'host status',
+        ...['status', 'resume', 'check', 'drill'].map(verb => `host ${verb}`),
       ],
     )
   })
 
   it('has --dry-run on every verb that changes something, and on no other', async () => {
-    const reading = /(list|show|status|console)$/
+    const reading = /(list|show|status|console|drill)$/
     for (const [name, { options }] of await commands()) assert.equal('dryRun' in options, !reading.test(name), name)
   })
 

@@ -134,6 +134,12 @@ ${table(['exit code', 'kind', 'meaning'], [['0', '', 'It is done, or was so alre
 
 const OTHER_ROWS: readonly (readonly string[])[] = [
   [String(OTHER_EXIT_CODES.planRefused), '', '`--dry-run`: a real run would be refused now. The plan says why.'],
+  [
+    String(OTHER_EXIT_CODES.notBack),
+    '',
+    '`host resume`: some instances did not come back, or still wait. `host drill`: some would not.',
+  ],
+  [String(OTHER_EXIT_CODES.differences), '', '`host check` found differences, or could not mend one.'],
   [String(OTHER_EXIT_CODES.hangup), '', 'Stopped by SIGHUP. The error says what was undone and what is left.'],
   [String(OTHER_EXIT_CODES.interrupted), '', 'Stopped by Ctrl-C. The error says what was undone and what is left.'],
   [String(OTHER_EXIT_CODES.terminated), '', 'Stopped by SIGTERM. The error says what was undone and what is left.'],

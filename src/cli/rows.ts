@@ -89,11 +89,23 @@ export const volumeTypeFields = (type: VolumeType): readonly FieldRow[] => [
 const power = ({ power: state }: InstanceView): string =>
   state === undefined ? 'unknown' : state === 'none' ? 'no domain' : state
 
-export const INSTANCE_COLUMNS: readonly Column<InstanceView>[] = [
+const PRIORITY_COLUMN: Column<InstanceView> = {
+  header: 'priority',
+  value: ({ record }) => record.priority || '-',
+  align: 'right',
+}
+
+/** `ERROR waiting-for-key` */
+const instanceStatus = ({ record: { status, taskState } }: InstanceView): string =>
+  taskState === undefined ? status : `${status} ${taskState}`
+
+/** The priority is shown once one of them has another than 0. */
+export const instanceColumns = (views: readonly InstanceView[]): readonly Column<InstanceView>[] => [
   { header: 'id', value: ({ record }) => record.id },
   { header: 'name', value: ({ record }) => record.name },
-  { header: 'status', value: ({ record }) => record.status, status: true },
+  { header: 'status', value: instanceStatus, status: true },
   { header: 'power', value: power },
+  ...(views.every(({ record }) => record.priority === 0) ? [] : [PRIORITY_COLUMN]),
   { header: 'cpus', value: ({ record }) => record.cpus, align: 'right' },
   { header: 'memory', value: ({ record }) => `${record.memoryMib} MiB`, align: 'right' },
   { header: 'volumes', value: ({ mappings }) => mappings.length, align: 'right' },
@@ -107,9 +119,10 @@ export function instanceFields(view: InstanceView): readonly FieldRow[] {
   return [
     ['id', record.id],
     ['name', record.name],
-    ['status', record.status],
+    ['status', instanceStatus(view)],
     ['power', power(view)],
     ['wanted', record.wanted],
+    ...(record.priority === 0 ? [] : [['priority', record.priority] as const]),
     ['fault', record.fault?.message],
     ['cpus', record.cpus],
     ['memory', `${record.memoryMib} MiB`],
@@ -160,6 +173,7 @@ export const ENTRY_COLUMNS: readonly Column<OperationView['entries'][number]>[] 
 
 export const hostFields = (status: HostStatus): readonly FieldRow[] => [
   ['host', status.host],
+  ['boot_id', status.bootId],
   ['availability_zone', status.availabilityZone],
   ['state_directory', status.stateDirectory],
   ['pool', `${status.pool.path} (${formatBytes(status.pool.freeBytes)} free)`],

@@ -25,15 +25,16 @@ export function paintFor(io: Io, stream: 'stdout' | 'stderr', colour: boolean): 
 }
 
 const COLOURS: ReadonlyMap<string, Colour> = new Map<string, Colour>([
-  ...['available', 'in-use', 'ACTIVE', 'done', 'yes', 'running'].map(word => [word, 'green'] as const),
+  ...['available', 'in-use', 'ACTIVE', 'done', 'yes', 'running', 'resumed'].map(word => [word, 'green'] as const),
   ...['error', 'error_deleting', 'error_extending', 'ERROR', 'stuck', 'failed', 'no', 'crashed'].map(
     word => [word, 'red'] as const,
   ),
   ...['BUILD', 'REBOOT', 'HARD_REBOOT', 'DELETING', 'rolled-back'].map(word => [word, 'yellow'] as const),
 ])
 
-/** A status word in its colour. */
+/** A status in the colour of its first word. */
 export function paintStatus(paint: Paint, text: string): string {
-  const colour = COLOURS.get(text.trimEnd()) ?? (text.trimEnd().endsWith('ing') ? 'yellow' : undefined)
+  const word = text.trimEnd().split(' ', 1)[0] ?? ''
+  const colour = COLOURS.get(word) ?? (word.endsWith('ing') || word.startsWith('waiting-') ? 'yellow' : undefined)
   return colour === undefined ? text : paint(colour, text)
 }

@@ -54,6 +54,7 @@ const INSTANCE: GroupNode = {
     { name: 'create', summary: 'create and start an instance', load: () => import('./commands/instance-create.ts') },
     { name: 'list', summary: 'list instances', load: () => import('./commands/instance-list.ts') },
     { name: 'show', summary: 'show an instance', load: () => import('./commands/instance-show.ts') },
+    { name: 'set', summary: 'change what is recorded', load: () => import('./commands/instance-set.ts') },
     { name: 'start', summary: 'start an instance', load: () => import('./commands/instance-start.ts') },
     { name: 'stop', summary: 'stop an instance', load: () => import('./commands/instance-stop.ts') },
     { name: 'reboot', summary: 'reboot an instance', load: () => import('./commands/instance-reboot.ts') },
@@ -85,7 +86,24 @@ const OPERATION: GroupNode = {
 const HOST: GroupNode = {
   name: 'host',
   summary: 'this host',
-  children: [{ name: 'status', summary: 'what this host can do', load: () => import('./commands/host-status.ts') }],
+  children: [
+    { name: 'status', summary: 'what this host can do', load: () => import('./commands/host-status.ts') },
+    {
+      name: 'resume',
+      summary: 'bring the instances back after a boot of the host',
+      load: () => import('./commands/host-resume.ts'),
+    },
+    {
+      name: 'check',
+      summary: 'compare what is recorded with what is really there',
+      load: () => import('./commands/host-check.ts'),
+    },
+    {
+      name: 'drill',
+      summary: 'try whether every instance would come back',
+      load: () => import('./commands/host-drill.ts'),
+    },
+  ],
 }
 
 /** All nouns and verbs. A command's own file is loaded when it is run or its help is asked for. */

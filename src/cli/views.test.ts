@@ -136,6 +136,7 @@ describe('JSON views', () => {
     complete(
       hostJson({
         host: 'h',
+        bootId: 'b',
         stateDirectory: '/s',
         availabilityZone: 'nova',
         abilities: [{ name: 'a', available: true, detail: 'd' }],

@@ -158,6 +158,7 @@ export const planJson = ({ kind, instance, steps, problems }: AnyPlan): Json => 
 
 export const hostJson = (status: HostStatus): Json => ({
   host: status.host,
+  boot_id: status.bootId,
   availability_zone: status.availabilityZone,
   state_directory: status.stateDirectory,
   pool: { path: status.pool.path, free_bytes: status.pool.freeBytes },

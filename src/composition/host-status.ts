@@ -3,6 +3,7 @@ import type { HoldfastConfig } from '#src/config/holdfast-config.ts'
 import { asHoldfastError } from '#src/core/error.ts'
 import type { HostAbility, HostStatus } from '#src/holdfast.ts'
 import { hostAbilities } from '#src/host/abilities.ts'
+import { readBootId } from '#src/host/boot-id.ts'
 import type { Host } from '#src/host/host.ts'
 import { LibvirtHypervisor } from '#src/hypervisor/libvirt/libvirt-hypervisor.ts'
 import { Libvirt } from '#src/libvirt/index.ts'
@@ -11,13 +12,15 @@ import { findDomainType } from './domain-type.ts'
 /** What this host can do and what it lacks, found by asking and trying. */
 export async function hostStatus(host: Host, config: HoldfastConfig): Promise<HostStatus> {
   const pool = join(config.stateDirectory, 'volumes/pool')
-  const [abilities, hypervisor, freeBytes] = await Promise.all([
+  const [bootId, abilities, hypervisor, freeBytes] = await Promise.all([
+    readBootId(host),
     hostAbilities(host),
     hypervisorAbilities(host, config),
     host.files.freeBytes(await deepestThere(host, pool)),
   ])
   return {
     host: config.hostName,
+    bootId,
     stateDirectory: config.stateDirectory,
     availabilityZone: config.availabilityZone,
     abilities: [...hypervisor, ...abilities],

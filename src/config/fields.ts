@@ -22,6 +22,7 @@ export interface Field {
 
 const QUOTA: FieldKind = { type: 'integer', minimum: -1, maximum: 1_000_000_000 }
 const SECONDS: FieldKind = { type: 'integer', minimum: 1, maximum: 86_400 }
+const RESUME_WAIT: FieldKind = { type: 'integer', minimum: 0, maximum: 86_400 }
 const NAME: FieldKind = { type: 'text', maxLength: 255 }
 
 /** Every field there is. File schema, environment, defaults and docs/reference/configuration.md all come from this table. */
@@ -193,6 +194,14 @@ export const FIELDS: readonly Field[] = [
     fallback: 30,
     meaning:
       'Seconds that the key manager or the volume service may take for one answer while an instance is brought up.',
+  },
+  {
+    key: 'deadlines.resume',
+    variable: 'HOLDFAST_DEADLINES_RESUME',
+    kind: RESUME_WAIT,
+    fallback: 1800,
+    meaning:
+      'Seconds that `host resume` waits for a key manager or a volume service that does not answer; 0: it does not wait.',
   },
 ]
 

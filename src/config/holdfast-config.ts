@@ -37,6 +37,7 @@ export interface HoldfastConfig {
     readonly detach: number
     readonly commands: number
     readonly services: number
+    readonly resume: number
   }
   /** The file that was read, if one was. */
   readonly file?: string | undefined

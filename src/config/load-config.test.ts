@@ -52,7 +52,7 @@ describe('configuration', () => {
       encryption: { prefer: 'dm-crypt' },
       domainType: 'auto',
       bounds: { volumes: 8, instances: 16, processors: 4, keyDerivationMemoryMib: 1500, io: 8 },
-      deadlines: { shutdown: 60, boot: 120, softReboot: 120, detach: 160, commands: 60, services: 30 },
+      deadlines: { shutdown: 60, boot: 120, softReboot: 120, detach: 160, commands: 60, services: 30, resume: 1800 },
     })
   })
 

@@ -106,6 +106,7 @@ function build(
       detach: layers.needInteger('deadlines.detach'),
       commands: layers.needInteger('deadlines.commands'),
       services: layers.needInteger('deadlines.services'),
+      resume: layers.needInteger('deadlines.resume'),
     },
   }
 }

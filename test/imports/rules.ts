@@ -15,6 +15,7 @@ const HOST = 'src/host/host.ts'
 /** Words of the face that the command line shows: as types only. */
 const FACE_TYPES: readonly string[] = [
   'src/engine/api.ts',
+  'src/engine/host-api.ts',
   'src/journal/operation.ts',
   'src/store/records.ts',
   'src/volumes/volume-service.ts',

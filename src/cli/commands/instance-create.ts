@@ -10,6 +10,7 @@ import {
   type InstanceSpec,
   MAC,
   MEMORY_RANGE,
+  PRIORITY_RANGE,
   readInstanceSpec,
   type SpecVolume,
 } from '../instance-spec.ts'
@@ -20,7 +21,7 @@ import { instanceJson } from '../views.ts'
 export const command = defineCommand({
   description:
     'Create an instance, attach its volumes and start it. A spec file has the same fields as the options ' +
-    '(memory, cpus, volumes, boot_volume, kernel, initrd, append, networks); options win over it.',
+    '(memory, cpus, volumes, boot_volume, kernel, initrd, append, networks, priority); options win over it.',
   examples: [
     {
       command: 'holdfast instance create web-1 --memory 1024 --cpus 2 --boot-volume root-1 --volume data-1',
@@ -47,6 +48,7 @@ export const command = defineCommand({
       'plug into a bridge, also bridge=br0,mac=52:54:…; may be given again',
       parseNetwork,
     ),
+    priority: integer('--priority <n>', 'higher ones come back first after a host boot', PRIORITY_RANGE),
     file: text('-f, --file <spec>', 'YAML file with the same fields'),
     dryRun,
   },
@@ -72,6 +74,7 @@ interface Given {
   readonly initrd: string | undefined
   readonly append: string | undefined
   readonly networks: readonly { bridge: string; mac?: string }[]
+  readonly priority: number | undefined
 }
 
 /** What the command line says, and nothing for what it does not. */
@@ -85,6 +88,7 @@ function defined(options: Given): InstanceSpec {
     ...(options.initrd === undefined ? {} : { initrd: options.initrd }),
     ...(options.append === undefined ? {} : { append: options.append }),
     ...(options.networks.length === 0 ? {} : { networks: options.networks }),
+    ...(options.priority === undefined ? {} : { priority: options.priority }),
   }
 }
 
@@ -106,6 +110,7 @@ async function requestOf(
     volumes: await volumesOf(context, holdfast, given),
     kernel: kernelOf(context, given),
     networks: given.networks ?? [],
+    ...(given.priority === undefined ? {} : { priority: given.priority }),
   }
 }
 

@@ -1,6 +1,6 @@
 import { defineCommand } from '../define.ts'
 import { printList } from '../report.ts'
-import { INSTANCE_COLUMNS } from '../rows.ts'
+import { instanceColumns } from '../rows.ts'
 import { instanceJson } from '../views.ts'
 
 export const command = defineCommand({
@@ -9,9 +9,10 @@ export const command = defineCommand({
   options: {},
   async run(context) {
     const holdfast = await context.open('read')
-    printList(context, await holdfast.instances.list(), {
+    const instances = await holdfast.instances.list()
+    printList(context, instances, {
       json: instanceJson,
-      columns: INSTANCE_COLUMNS,
+      columns: instanceColumns(instances),
       empty:
         'There are no instances. Create one: holdfast instance create NAME --memory 512 --cpus 1 --boot-volume VOLUME',
     })

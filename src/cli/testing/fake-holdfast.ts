@@ -3,6 +3,7 @@ import type { CreateInstance, InstanceView, OperationResult, PlanRequest, RunOpt
 import type { Holdfast } from '#src/holdfast.ts'
 import type { OperationKind, OperationRecord } from '#src/journal/operation.ts'
 import type { CreateVolume, Snapshot, Volume, VolumeType } from '#src/volumes/volume-service.ts'
+import { type FakeHostState, fakeHost, fakeHostState } from './fake-host.ts'
 
 const ID = (group: string, number: number): string =>
   `${group}${String(number).padStart(8 - group.length, '0')}-0000-4000-8000-000000000000`
@@ -93,12 +94,13 @@ export interface FakeState {
   readonly calls: [verb: string, ...given: unknown[]][]
   /** Stands in for what an operation does: may report progress, wait for the signal, throw. */
   work: (
-    kind: OperationKind | 'resume' | 'volume-create',
+    kind: OperationKind | 'resume' | 'volume-create' | 'host-resume' | 'host-check' | 'host-fix' | 'host-drill',
     options: RunOptions,
   ) => Promise<Partial<OperationResult> | undefined>
   problems: { code: string; message: string; hint?: string }[]
   limits: { volumes: number; gigabytes: number; snapshots: number }
   consoleLog: string
+  host: FakeHostState
   closed: number
 }
 
@@ -113,6 +115,7 @@ export const fakeState = (parts: Partial<FakeState> = {}): FakeState => ({
   problems: [],
   limits: { volumes: -1, gigabytes: -1, snapshots: -1 },
   consoleLog: '/nowhere/console.log',
+  host: fakeHostState(),
   closed: 0,
   ...parts,
 })
@@ -138,8 +141,10 @@ export function fakeHoldfast(state: FakeState): Holdfast {
     volumes: partly('volume service', fakeVolumes(state)),
     instances: partly('instances', fakeInstances(state)),
     operations: partly('operations', fakeOperations(state)),
+    host: fakeHost(state),
     hostStatus: async () => ({
       host: 'host-1',
+      bootId: 'boot',
       stateDirectory: '/var/lib/holdfast',
       availabilityZone: 'nova',
       abilities: [
@@ -230,6 +235,13 @@ function fakeInstances(state: FakeState): Partial<Holdfast['instances']> {
     attach: (id, volumeId, options) => run('attach', [id, volumeId], options),
     detach: (id, volumeId, options) => run('detach', [id, volumeId], options),
     delete: (id, options) => run('delete', [id], options),
+    update: async (id, change) => {
+      state.calls.push(['instances.update', id, change])
+      const index = state.instances.findIndex(one => one.record.id === id)
+      const view = found('instance', state.instances[index])
+      state.instances[index] = { ...view, record: { ...view.record, ...change } }
+      return { ...view.record, ...change }
+    },
     plan: async (request: PlanRequest) => ({
       kind: request.kind,
       instance: request.kind === 'create' ? request.create.name : request.id,

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { HoldfastConfig } from '#src/config/holdfast-config.ts'
 import type { Clock } from '#src/core/clock.ts'
 import type { Io, OpenMode, StopSignal } from '../io.ts'
@@ -13,6 +14,8 @@ export interface CliRun {
 }
 
 export interface CliSetup extends Partial<Omit<Io, 'isTty'>> {
+  /** What the user types on a terminal: stdin and stderr are one.. */
+  readonly typed?: string
   readonly state?: FakeState
   /** stdout and stderr are terminals. */
   readonly tty?: boolean
@@ -21,7 +24,8 @@ export interface CliSetup extends Partial<Omit<Io, 'isTty'>> {
 
 /** Runs a command line against a fake Holdfast and gives what it printed. */
 export async function runCli(argv: readonly string[] | string, setup: CliSetup = {}): Promise<CliRun> {
-  const { state = fakeState(), tty = false, columns, ...io } = setup
+  const { state = fakeState(), tty = false, columns, typed, ...io } = setup
+  const asked = typed !== undefined || setup.stdin !== undefined
   const printed = { stdout: '', stderr: '' }
   const opened: { mode: OpenMode; config: HoldfastConfig }[] = []
   const sink = (name: 'stdout' | 'stderr') => ({
@@ -33,7 +37,8 @@ export async function runCli(argv: readonly string[] | string, setup: CliSetup =
   const code = await main(typeof argv === 'string' ? argv.split(' ').filter(part => part !== '') : argv, {
     stdout: sink('stdout'),
     stderr: sink('stderr'),
-    isTty: { stdout: tty, stderr: tty },
+    ...(typed === undefined ? {} : { stdin: Readable.from(typed === '' ? [] : [typed]) }),
+    isTty: { stdin: asked, stdout: tty, stderr: tty || asked },
     env: { HOLDFAST_STATE: '/state', HOLDFAST_HOST_NAME: 'host-1' },
     open: async (config, { mode }) => {
       opened.push({ mode, config })
