@@ -79,5 +79,5 @@ const needsService = (operation: Operation, volumes: readonly VolumeName[]): boo
 /** Taking down what stands goes on over storage that is away or wrong; only what is foreign must not be touched. */
 function isHarmed(operation: Operation, harm: ReadonlySet<string>, open: boolean): boolean {
   const down = ['stop', 'detach', 'delete'].includes(operation.do) && !open
-  return harm.has('obstacle') || (harm.has('storage') && !down)
+  return harm.has('obstacle') || harm.has('held') || (harm.has('storage') && !down)
 }

@@ -6,8 +6,11 @@ import { instanceId, volumeId } from './sight.ts'
 import type { Stage } from './stage.ts'
 import type { HostEvent, InstanceName, VolumeName } from './steps.ts'
 
-/** What somebody did to a volume: its file is not what it was, or something foreign stands where its own belongs. */
-type Harm = 'storage' | 'obstacle'
+/**
+ * What somebody did to a volume: its file is not what it was, something foreign stands where its own belongs, or somebody
+ * else uses its device.
+ */
+type Harm = 'storage' | 'obstacle' | 'held'
 
 interface Original {
   readonly id: string
@@ -21,6 +24,7 @@ interface Foreign {
   readonly what: string
   readonly volume?: VolumeName | undefined
   readonly instance?: InstanceName | undefined
+  readonly holds?: VolumeName | undefined
   readonly stands: () => boolean
   readonly remove: () => void
   /** Looks like Holdfast's own, left over: it may take it away. */
@@ -43,6 +47,7 @@ export class Mischief {
     const harm = new Set<Harm>()
     if (this.#originals.has(volume)) harm.add('storage')
     if (this.#foreign.some(each => each.volume === volume && each.stands())) harm.add('obstacle')
+    if (this.#foreign.some(each => each.holds === volume && each.stands())) harm.add('held')
     return harm
   }
 
@@ -188,7 +193,11 @@ export class Mischief {
     return true
   }
 
-  #putMapping(volume: VolumeName, name: string, { over, uuid }: { over: string; uuid: string }): boolean {
+  #putMapping(
+    volume: VolumeName,
+    name: string,
+    { over, uuid, holds }: { over: string; uuid: string; holds?: VolumeName },
+  ): boolean {
     const { mappings } = this.#stage.world
     if (mappings.has(name)) return false
     const ours = uuid.startsWith('CRYPT-LUKS')
@@ -198,6 +207,7 @@ export class Mischief {
     this.#foreign.push({
       what: `mapping ${name}`,
       volume,
+      holds,
       stands,
       ours,
       remove: () => stands() && mappings.delete(name),
@@ -255,7 +265,7 @@ export class Mischief {
     if (there) return false
     const over = this.#putLoop(other, under, pathOf(volumeId(this.#stage, other)))
     const uuid = `CRYPT-LUKS${file.luks.version}-${id.replaceAll('-', '')}-crypt-${id}`
-    return this.#putMapping(name, `crypt-${id}`, { over, uuid })
+    return this.#putMapping(name, `crypt-${id}`, { over, uuid, holds: other })
   }
 }
 

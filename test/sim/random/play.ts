@@ -6,7 +6,7 @@ import { type Outcome, perform } from './perform.ts'
 import { type Abilities, EMPTY, forecast, type Picture, withInstance } from './picture.ts'
 import { differences, entangled, settled, sightOf } from './sight.ts'
 import { type Plant, Stage } from './stage.ts'
-import type { HostEvent, Operation, Run, Step } from './steps.ts'
+import { type HostEvent, type Operation, type Run, type Step, VOLUMES } from './steps.ts'
 import { hostInWords, operationInWords, stepInWords } from './words.ts'
 
 export interface Played {
@@ -21,7 +21,7 @@ export async function play(seed: number, run: Run, plant?: Plant): Promise<Playe
   const player = new Player(await Stage.open(seed, run, plant))
   player.log.push(hostInWords(run))
   try {
-    return { log: player.log, violations: await player.all(run.steps) }
+    return { log: player.log, violations: await player.all([...run.opening, ...run.steps]) }
   } catch (error) {
     return { log: player.log, violations: [`the run itself broke: ${error instanceof Error ? error.stack : error}`] }
   }
@@ -81,6 +81,7 @@ class Player {
       struck,
       open: 'instance' in operation && open.has(operation.instance),
       loose: volumesNamed(operation).some(name => tangled.has(name)),
+      held: VOLUMES.some(name => this.#mischief.harmOf(name).has('held')),
       paired: possible.length > 1,
       abilities: this.#stage.run,
     }))
@@ -136,6 +137,8 @@ interface Judged {
   readonly open: boolean
   /** A volume of it is another operation's to settle: whether it has it or not can't be told. */
   readonly loose: boolean
+  /** Somebody else uses a device of its volumes: no preflight sees that. */
+  readonly held: boolean
   /** With another one at once. */
   readonly paired: boolean
   readonly abilities: Abilities
@@ -179,10 +182,11 @@ function after(picture: Picture, judged: Judged, refusals: string[]): readonly P
 }
 
 /** A failure that no fault made in the middle of it: a preflight or an undo has left everything as it was. */
-const isAllOrNothing = ({ operation, outcome, struck, open }: Judged): boolean =>
+const isAllOrNothing = ({ operation, outcome, struck, open, held }: Judged): boolean =>
   outcome.state === 'failed' &&
   !struck &&
   !open &&
+  !held &&
   ['create', 'start', 'hard-reboot', 'attach', 'detach'].includes(operation.do)
 
 /** I8: a failure that is a defect of Holdfast's own. */

@@ -24,7 +24,7 @@ export function toText({ runs, steps, firstSeed, lastSeed, seconds, found }: Tol
     `seed ${seed}, ${steps} steps: not all is as it should be`,
     ...violations.map(line => `  ${line}`),
     '',
-    `The shortest run that shows it has ${run.steps.length} of the ${steps} steps:`,
+    `The shortest run that shows it has ${run.opening.length + run.steps.length} of the ${steps} steps:`,
     ...log.map(line => `  ${line}`),
     '',
     'To see just this again:',

@@ -78,5 +78,7 @@ export interface Run {
   readonly dmCrypt: boolean
   /** What decrypts LUKS1 where both can. */
   readonly prefers: 'dm-crypt' | 'native'
+  /** Steps that fill the host first, without faults. */
+  readonly opening: readonly Step[]
   readonly steps: readonly Step[]
 }

@@ -2,7 +2,7 @@ import type { HostEvent, Manner, Operation, Run, Service, Step, StepFault } from
 
 /** Runs and steps as a person would tell them. */
 
-export const hostInWords = ({ dmCrypt, prefers }: Run): string =>
+export const hostInWords = ({ dmCrypt, prefers }: Pick<Run, 'dmCrypt' | 'prefers'>): string =>
   dmCrypt ? `a host with dm-crypt, on which LUKS1 is opened by ${prefers}` : 'a host on which only QEMU decrypts'
 
 export function stepInWords(step: Step): string {
