@@ -62,6 +62,9 @@ another. \`delete\` is stricter: a whole name, or at least 8 characters of the i
 **Deleting asks no question.** \`volume delete\` destroys the data and the key at once, as the OpenStack client does. What protects a volume: it
 is refused while attached or while it has snapshots. \`--dry-run\` shows what would happen.
 
+**What asks.** \`host check --fix\` asks before it changes anything, on a terminal only: without one, or with \`--json\`, it is refused with
+\`not-confirmed\` and nothing is touched, unless \`--yes\` is given. An empty line and the end of the input mean no.
+
 **Plans.** Every verb that changes something takes \`--dry-run\`: it prints what would be done and what would refuse it, changes nothing, and
 ends with ${OTHER_EXIT_CODES.planRefused} if a real run would be refused now.
 
@@ -72,6 +75,8 @@ characters made visible. \`instance console\` leaves the guest's control sequenc
 **JSON.** With \`--json\` stdout has one JSON value: an array for a list, an object else, with the field names of the Block Storage API v3 and the
 Compute API v2.1. Verbs that make an operation add \`operation\`, \`change\` (\`made\` or \`already\`) and \`notes\`. stdout is empty if it fails. stderr
 then has one JSON object a line: \`{"note": …}\`, and at the end \`{"error": {"code", "kind", "message", "hint", "left", "operation", "exit_code", …}}\`.
+\`host resume\`, \`host check\` and \`host drill\` print their report whatever it says, and end with a code that tells whether all is well; a
+\`host resume\` that was stopped prints both report and error. What something took is in milliseconds, in a field that ends in \`_ms\`.
 \`OS-EXT-STS:power_state\` is Nova's name of the state (\`running\`, \`shutdown\`, \`paused\`, \`suspended\`, \`crashed\`; \`pending\`: there is no domain),
 and null if the hypervisor did not answer.
 
