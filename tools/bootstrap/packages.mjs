@@ -17,11 +17,13 @@ const HOST = [
   'xz-utils',
 ]
 const LAB = [...HOST, 'user-mode-linux', 'udev']
+/** For `systemd-analyze verify`. */
+const TEST = [...LAB, 'systemd']
 
 /** What each verb of the bootstrap needs beside npm packages. `kernel`: a kernel for the demonstration guest. */
 export const NEEDS = {
   quickstart: { packages: HOST, kernel: true },
-  test: { packages: LAB, kernel: true },
+  test: { packages: TEST, kernel: true },
   bench: { packages: LAB, kernel: true },
   lab: { packages: LAB, kernel: true },
   unit: { packages: [], kernel: false },
