@@ -50,6 +50,8 @@ export class Executor {
   readonly #signal: AbortSignal | undefined
   #number: number
   #pending: Write[] = []
+  /** What was to be written by commits that failed: it may be in the store all the same. */
+  #unsure: Write[][] = []
 
   /** `firstStep`: the number of the next step, greater than any that the operation's journal has. */
   constructor(
@@ -74,10 +76,28 @@ export class Executor {
   }
 
   /** Outcomes that wait for the next commit; to be written with the end of the operation. */
-  takePending(): readonly Write[] {
-    const pending = this.#pending
+  async takePending(): Promise<readonly Write[]> {
+    const unsure = this.#unsure
+    this.#unsure = []
+    const lost = unsure.length > 0 ? await this.#notStored(unsure) : []
+    const pending = [...lost, ...this.#pending]
     this.#pending = []
     return pending
+  }
+
+  /** Those of failed commits, which are whole in the store or not at all, that must be written again. */
+  async #notStored(commits: Write[][]): Promise<readonly Write[]> {
+    try {
+      const stored = await this.#walk.parts.store.entries(this.#operation.id)
+      const isStored = (write: Write) =>
+        'put' in write &&
+        write.put === 'entry' &&
+        stored.some(({ step, event }) => step === write.row.step && event === write.row.event)
+      return commits.flatMap(writes => (writes.some(isStored) ? [] : writes))
+    } catch (error) {
+      this.#unsure = [...commits, ...this.#unsure]
+      throw error
+    }
   }
 
   async #run(plan: Plan, ran: Ran[]): Promise<void> {
@@ -211,7 +231,13 @@ export class Executor {
   }
 
   async #commit(write: Write): Promise<void> {
-    await this.#walk.parts.store.commit([...this.takePending(), write])
+    const pending = [...(await this.takePending())]
+    try {
+      await this.#walk.parts.store.commit([...pending, write])
+    } catch (error) {
+      if (pending.length > 0) this.#unsure.push(pending)
+      throw error
+    }
   }
 
   #tell(number: number, step: Step, outcome: StepOutcome): void {

@@ -133,7 +133,7 @@ async function end(
   const ended = { ...patch, finishedAt: parts.clock.now() }
   const { id, version } = operation
   await commit(parts, operation, [
-    ...executor.takePending(),
+    ...(await executor.takePending()),
     ...writes,
     { update: 'operation', id, version, patch: ended },
   ])
