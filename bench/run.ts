@@ -5,11 +5,20 @@ import { cliStart } from './cli-start.ts'
 import { engineOverhead } from './engine-overhead.ts'
 import { engineScale } from './engine-scale.ts'
 import { type NotMeasured, toJson, toTable } from './report.ts'
+import { resumeSim } from './resume-sim.ts'
 import { storeCommit } from './store-commit.ts'
 import { unlockLab } from './unlock-lab.ts'
 import { unlockNative } from './unlock-native.ts'
 
-const BENCHES: readonly Bench[] = [unlockNative, unlockLab, cliStart, storeCommit, engineOverhead, engineScale]
+const BENCHES: readonly Bench[] = [
+  unlockNative,
+  unlockLab,
+  cliStart,
+  storeCommit,
+  engineOverhead,
+  engineScale,
+  resumeSim,
+]
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string', multiple: true } } })
 const chosen = choose(values.only)
