@@ -77,14 +77,28 @@ export function admitVolume(
     )
   }
   const allowed = volume.multiattach ? ['available', 'in-use'] : ['available']
+  const where = others.map(row => `instance ${row.instanceId}`).join(', ')
   if (!allowed.includes(volume.status)) {
-    const where = others.map(row => `instance ${row.instanceId}`).join(', ')
     throw new HoldfastError(
       'wrong-state',
       'invalid-volume',
       `volume ${label(volume)} is '${volume.status}'${where && ` (attached to ${where})`}; to be attached it must be ` +
         allowed.map(status => `'${status}'`).join(' or '),
       { details: { volume: volume.id } },
+    )
+  }
+  // Its volume service has it free; the other instance may still have it open, and would close it when it is resumed.
+  if (where && !volume.multiattach) {
+    throw new HoldfastError(
+      'wrong-state',
+      'invalid-volume',
+      `volume ${label(volume)} is '${volume.status}', but recorded as a disk of ${where}`,
+      {
+        details: {
+          volume: volume.id,
+          hint: "end what is unfinished there ('holdfast operation list'), or detach the volume from it",
+        },
+      },
     )
   }
   checkAvailabilityZone(volume, instance, crossZoneAttach)

@@ -39,3 +39,27 @@ describe('a commit that fails once in the middle of an operation', () => {
     }
   }
 })
+
+describe('a volume that an unfinished operation of another instance has given up', () => {
+  it('is refused until that is ended, which touches nobody', async () => {
+    const rig = new Rig()
+    const volumeId = await rig.volume('luks2')
+    const id = await rig.instance('web', [volumeId])
+    // The attachment is given up; that the instance has the volume no more can't be recorded.
+    rig.world.faults = ({ name }) =>
+      name.startsWith('volumes attachment-delete') ? { when: 'after', do: 'fail', error: noSpace } : undefined
+    await assert.rejects(rig.instances.detach(id, volumeId), error => hasCode(error, 'no-space'))
+    rig.allWell()
+    assert.equal((await rig.parts.volumes.get(volumeId)).status, 'available')
+    const other = await rig.instance('db', [])
+
+    for (const attach of [() => rig.instances.attach(other, volumeId), () => rig.instance('mail', [volumeId])]) {
+      await assert.rejects(attach, error => hasCode(error, 'invalid-volume') && String(error).includes(id))
+    }
+
+    const [stuck] = await rig.operations.list({ unfinished: true })
+    await rig.operations.resume(stuck?.id ?? '')
+    await rig.instances.attach(other, volumeId)
+    assert.deepEqual(violations(rig), [])
+  })
+})
