@@ -161,24 +161,28 @@ export class World {
   async #pass<T>(kind: FaultPoint['kind'], name: string, run: () => T | Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted()
     await this.#alive()
+    // It may have died while this waited its turn.
+    if (this.#dead) await this.#alive()
     const point = { kind, number: ++this.#counts[kind], name }
     this.passed.push(point)
     const fault = this.faults(point)
     if (this.latency) await this.clock.sleep(this.latency(point), signal)
     if (fault?.when === 'before') await this.#strike(point, fault, signal)
-    const result = await (kind === 'effect' && this.watch ? this.#watched(point, run) : run())
+    const dies = fault?.when === 'after' && fault.do === 'die'
+    const result = await (kind === 'effect' && (this.watch || dies) ? this.#watched(point, run, dies) : run())
     if (fault?.when === 'after') await this.#strike(point, fault, signal)
     await this.#alive()
     return result
   }
 
   /** Also one that is refused has an end. */
-  #watched<T>(point: FaultPoint, run: () => T): T {
+  #watched<T>(point: FaultPoint, run: () => T, dies: boolean): T {
     this.watch?.('before', point)
     try {
       return run()
     } finally {
       this.watch?.('after', point)
+      if (dies) this.kill(point)
     }
   }
 
