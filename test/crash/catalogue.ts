@@ -1,13 +1,15 @@
 import { HoldfastError } from '#src/core/error.ts'
 import type { OperationKind } from '#src/journal/operation.ts'
 import type { FaultPlan } from '#src/sim/faults.ts'
-import type { Scene } from './scene.ts'
+import type { Mechanism, Scene } from './scene.ts'
 
 /** An operation that is explored. */
 export interface Explored {
   readonly name: string
   /** Undefined: it has no journal of its own. */
   readonly kind: OperationKind | undefined
+  /** Undefined: all. */
+  readonly mechanisms?: readonly Mechanism[] | undefined
   /** The call that is explored, for example `instances.attach`. */
   readonly call: string
   /** What is done before the exploration begins. */
@@ -21,7 +23,8 @@ const deaf = async ({ rig }: Scene) => {
   rig.libvirt.manners.ignoresPower = true
 }
 
-const CALLS: readonly Explored[] = [
+/** What a person asks of an instance. */
+export const CALLS: readonly Explored[] = [
   {
     name: 'create',
     kind: 'create',
@@ -100,6 +103,24 @@ const CALLS: readonly Explored[] = [
     run: ({ rig, id }) => rig.instances.delete(id),
   },
 ]
+
+/** What an earlier owner of a device name left: a mapping with the volume's name and UUID, over somebody else's device. */
+const stale: Explored = {
+  name: 'hard reboot over a stale mapping',
+  kind: 'hard-reboot',
+  call: 'instances.hardReboot',
+  mechanisms: ['dm-crypt', 'mixed'],
+  prepare: async ({ rig, id, volumes: [volumeId] }) => {
+    const { world } = rig
+    const mapping = world.mappings.get(`crypt-${volumeId}`)
+    const domain = rig.libvirt.domains.get(id)
+    if (!mapping || !domain) throw new Error('the scene is another')
+    rig.libvirt.endRun(domain)
+    world.addFile('/dev/sdz', { kind: 'block', sizeBytes: 2 ** 30, content: 'theirs' })
+    world.mappings.set(mapping.name, { ...mapping, over: '/dev/sdz' })
+  },
+  run: ({ rig, id }) => rig.instances.hardReboot(id),
+}
 
 const update: Explored = {
   name: 'update',
@@ -193,4 +214,4 @@ const HOST: readonly Explored[] = [
   },
 ]
 
-export const CATALOGUE: readonly Explored[] = [...CALLS, update, ...RESUMED, stuck, ...HOST]
+export const CATALOGUE: readonly Explored[] = [...CALLS, stale, update, ...RESUMED, stuck, ...HOST]

@@ -52,9 +52,22 @@ export class Exploration {
   async explore(operation: Explored): Promise<Row> {
     const mechanism = this.#mechanism
     const known = { operation: operation.name, mechanism }
+    try {
+      return await this.#explore(operation, known)
+    } catch (error) {
+      const told = [error instanceof Error ? `${error.message}\n${error.stack}` : String(error)]
+      return {
+        ...known,
+        ...NOTHING,
+        violations: [{ ...known, where: 'it does not even come through undisturbed', told }],
+      }
+    }
+  }
+
+  async #explore(operation: Explored, known: Pick<Row, 'operation' | 'mechanism'>): Promise<Row> {
     const deaths = await this.#deaths.explore(operation)
     const faults = await this.#faults.explore(operation)
-    const twice = await exploreTwice(mechanism, operation)
+    const twice = await exploreTwice(this.#mechanism, operation)
     const { points, secondPoints, states, recoveries } = deaths
     return {
       ...known,
@@ -70,6 +83,8 @@ export class Exploration {
     }
   }
 }
+
+const NOTHING = { points: 0, secondPoints: 0, states: 0, recoveries: 0, faults: 0, faultRuns: 0, twice: 0 }
 
 const toldOfDeaths = ({ violations }: DeathCounts) =>
   violations.map(({ fates, told }) => ({

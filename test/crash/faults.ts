@@ -71,6 +71,7 @@ export class FaultExploration {
     const told = [
       ...(error === undefined ? [] : checkError(error, scene, begin)),
       ...checkStates(scene, begin, point),
+      ...(trouble.lasts === 'once' && trouble.fault.when === 'before' ? checkWayBack(operation, scene, point) : []),
       ...violations(scene.rig),
     ]
     const again = await failureOf(() => recover(scene, 'kill'))
@@ -155,4 +156,17 @@ function checkStates({ rig: { world } }: Scene, begin: World, point: FaultPoint)
   return [...simStoreDisk(world).rows.operations.values()]
     .filter(({ id, state, version }) => state === 'running' && version !== before.get(id)?.version)
     .map(({ kind, id }) => `I9 ${kind} ${id} is still 'running'`)
+}
+
+/** Calls that end where they began, or can be made again, whatever single thing failed. Teardowns are driven forward. */
+const WAYS_BACK: ReadonlySet<string> = new Set(
+  ['create', 'start', 'stop', 'softReboot', 'hardReboot', 'attach'].map(name => `instances.${name}`),
+)
+
+/** I4: with one thing failing, once, nothing hinders the way back. */
+function checkWayBack({ call }: Explored, { rig: { world } }: Scene, point: FaultPoint): readonly string[] {
+  if (!WAYS_BACK.has(call) || point.name.startsWith('store')) return []
+  return [...simStoreDisk(world).rows.operations.values()]
+    .filter(({ state }) => state === 'stuck')
+    .map(({ kind, id, error }) => `I4 ${kind} ${id} is stuck although one thing failed once: ${error?.left}`)
 }

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { CATALOGUE, type Explored } from './catalogue.ts'
+import { CALLS, CATALOGUE, type Explored } from './catalogue.ts'
 import { Exploration, explorePairs, type PairRow, type Row } from './explore.ts'
 import { parsePoint } from './points.ts'
 import { replay } from './replay.ts'
@@ -59,11 +59,12 @@ async function exploreAll(
   const pairs: PairRow[] = []
   for (const mechanism of mechanisms) {
     const exploration = new Exploration(mechanism)
-    for (const operation of operations) rows.push(await exploration.explore(operation))
+    const fitting = operations.filter(({ mechanisms: only }) => only?.includes(mechanism) ?? true)
+    for (const operation of fitting) rows.push(await exploration.explore(operation))
     pairs.push(
       await explorePairs(
         mechanism,
-        operations.filter(({ call }) => call.startsWith('instances.')),
+        fitting.filter(each => CALLS.includes(each)),
       ),
     )
   }

@@ -1,4 +1,5 @@
 import { simStoreDisk } from '#src/sim/store.ts'
+import { simVolumeState } from '#src/sim/volume-state.ts'
 import type { World } from '#src/sim/world.ts'
 import { unfinished, violations } from '#test/sim/invariants.ts'
 import { processOn, type Scene } from './scene.ts'
@@ -26,14 +27,14 @@ export const checkRecovered = ({ rig }: Scene): readonly string[] => [
   ...violations(rig),
 ]
 
-/** Which instances there are, and which volumes each has: no death may lose any, or make up one. */
+/** Which instances and volumes there are, and which volumes each instance has: no death may lose any, or make up one. */
 export function recorded(world: World): string {
   const { instances, mappings } = simStoreDisk(world).rows
   const lines = [...instances.values()].map(({ id, name }) => {
     const own = [...mappings.values()].filter(row => row.instanceId === id)
     return `${name}: ${own.map(row => `${row.target} ${row.volumeId}`).sort()}`
   })
-  return lines.sort().join('; ')
+  return [...lines.sort(), `volumes ${[...simVolumeState(world).volumes.keys()].sort()}`].join('; ')
 }
 
 /**

@@ -85,6 +85,8 @@ async function stopAt(
 
 async function recoverAloud(scene: Scene, death: Death, say: (line: string) => void): Promise<readonly string[]> {
   const { world } = scene.rig
+  const before = [...simStoreDisk(world).rows.operations.values()]
+  const ended = new Set(before.filter(({ finishedAt, state }) => finishedAt && state !== 'stuck').map(({ id }) => id))
   try {
     await recover(scene, death)
     return []
@@ -92,7 +94,8 @@ async function recoverAloud(scene: Scene, death: Death, say: (line: string) => v
     return [`I4 the recovery failed: ${error instanceof Error ? error.message : String(error)}`]
   } finally {
     for (const { kind, name } of world.passed) if (kind === 'effect') say(`  ${name}`)
-    for (const entries of simStoreDisk(world).rows.entries.values()) {
+    for (const [id, entries] of simStoreDisk(world).rows.entries) {
+      if (ended.has(id)) continue
       for (const { step, event, action, subject } of entries) say(`  journal: ${step} ${event} ${action} ${subject}`)
     }
   }
