@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Bench, CannotMeasure, type Measurement } from './bench.ts'
 import { cliStart } from './cli-start.ts'
+import { crashExplore } from './crash-explore.ts'
 import { engineOverhead } from './engine-overhead.ts'
 import { engineScale } from './engine-scale.ts'
 import { type NotMeasured, toJson, toTable } from './report.ts'
@@ -18,6 +19,7 @@ const BENCHES: readonly Bench[] = [
   engineOverhead,
   engineScale,
   resumeSim,
+  crashExplore,
 ]
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string', multiple: true } } })

@@ -18,6 +18,7 @@ const ENTRIES = {
   test: ['tools/run-tests.ts', 'all'],
   unit: ['tools/run-tests.ts', 'unit'],
   bench: ['bench/run.ts'],
+  crash: ['test/crash/main.ts'],
   sim: ['test/sim/run.ts'],
   lab: ['lab/uml/run.ts'],
 }

@@ -27,6 +27,7 @@ export const NEEDS = {
   bench: { packages: LAB, kernel: true },
   lab: { packages: LAB, kernel: true },
   unit: { packages: [], kernel: false },
+  crash: { packages: [], kernel: false },
   sim: { packages: [], kernel: false },
 }
 
