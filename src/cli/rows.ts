@@ -95,7 +95,7 @@ const PRIORITY_COLUMN: Column<InstanceView> = {
   align: 'right',
 }
 
-/** `ERROR waiting-for-key` */
+/** `SHUTOFF waiting-for-key` */
 const instanceStatus = ({ record: { status, taskState } }: InstanceView): string =>
   taskState === undefined ? status : `${status} ${taskState}`
 
