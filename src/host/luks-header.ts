@@ -12,7 +12,14 @@ export interface LuksHeader {
   readonly keySizeBits: number
   /** Where the encrypted data begins: bytes that the guest does not see. */
   readonly payloadOffsetBytes: number
+  /** The most that deriving the key of one of its slots takes; which of them a passphrase opens is not known before. */
+  readonly derivation: { readonly memoryBytes: number; readonly threads: number }
 }
+
+/** PBKDF2: a few bytes, one thread. */
+const CHEAP = { memoryBytes: 0, threads: 1 } as const
+/** cryptsetup takes no header that asks for more (`lib/luks2/luks2_json_metadata.c`). */
+const MOST_MEMORY_KIB = 4 * 2 ** 20
 
 const MAGIC = Buffer.from('LUKS\xba\xbe', 'latin1')
 /** Of the second copy of a LUKS2 header. */
@@ -52,6 +59,7 @@ function parseLuks1(path: string, head: Buffer): LuksHeader {
     cipher: `${text(head, 8, 32)}-${text(head, 40, 32)}`,
     keySizeBits: head.readUInt32BE(108) * 8,
     payloadOffsetBytes: head.readUInt32BE(104) * SECTOR,
+    derivation: CHEAP,
   } as const
   return checked(path, header)
 }
@@ -102,8 +110,32 @@ function parseLuks2(path: string, bytes: Buffer): LuksHeader {
     cipher: String(field(segment, 'encryption') ?? ''),
     keySizeBits: typeof keySize === 'number' ? keySize * 8 : Number.NaN,
     payloadOffsetBytes: Number(field(segment, 'offset') ?? Number.NaN),
+    derivation: derivationOf(path, Object.values(field(metadata, 'keyslots') ?? {})),
   } as const
   return checked(path, header)
+}
+
+/** Argon2 says how much memory (KiB) and how many threads it takes. */
+function derivationOf(path: string, slots: readonly unknown[]): LuksHeader['derivation'] {
+  const costs = slots
+    .map(slot => field(slot, 'kdf'))
+    .filter(kdf => field(kdf, 'type') !== 'pbkdf2')
+    .map(kdf => ({ memoryKib: Number(field(kdf, 'memory')), threads: Number(field(kdf, 'cpus')) }))
+  for (const { memoryKib, threads } of costs) {
+    if (
+      Number.isInteger(memoryKib) &&
+      memoryKib > 0 &&
+      memoryKib <= MOST_MEMORY_KIB &&
+      Number.isInteger(threads) &&
+      threads > 0
+    )
+      continue
+    throw corrupt(path, 'the cost of a key slot makes no sense')
+  }
+  return {
+    memoryBytes: Math.max(CHEAP.memoryBytes, ...costs.map(({ memoryKib }) => memoryKib * 1024)),
+    threads: Math.max(CHEAP.threads, ...costs.map(({ threads }) => threads)),
+  }
 }
 
 function checked(path: string, header: LuksHeader): LuksHeader {

@@ -7,7 +7,7 @@ import type { MappingFacts } from '#src/host/device-mapper.ts'
 import { describeHolders, devicesOver } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
-import type { Encryptor, LockRequest, Unlocked, UnlockRequest } from '../encryptor.ts'
+import type { DerivationCost, Encryptor, LockRequest, Unlocked, UnlockRequest } from '../encryptor.ts'
 import { checkLuksVolume, checkPassphrase } from '../luks-volume.ts'
 import {
   checkOurs,
@@ -146,6 +146,11 @@ export class LuksEncryptor implements Encryptor {
         if (attempt === CLOSE_TRIES || !hasCode(error, 'busy')) throw await withHolders(this.#host, volumeId, error)
       }
     }
+  }
+
+  async cost(request: UnlockRequest, signal?: AbortSignal): Promise<DerivationCost> {
+    signal?.throwIfAborted()
+    return (await checkLuksVolume(this.#host, request)).derivation
   }
 
   async probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined> {

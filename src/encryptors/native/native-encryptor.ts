@@ -4,7 +4,7 @@ import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
-import type { Encryptor, LockRequest, Unlocked, UnlockRequest } from '../encryptor.ts'
+import type { DerivationCost, Encryptor, LockRequest, Unlocked, UnlockRequest } from '../encryptor.ts'
 import { checkLuksVolume, checkPassphrase } from '../luks-volume.ts'
 import type { VolumeSecret, VolumeSecrets } from './volume-secrets.ts'
 
@@ -52,6 +52,12 @@ export class NativeEncryptor implements Encryptor {
     signal?.throwIfAborted()
     if (!(await this.#find(volumeId, signal))) return 'already'
     return (await this.#secrets.undefine(volumeId, signal)) ? 'made' : 'already'
+  }
+
+  async cost(request: UnlockRequest, signal?: AbortSignal): Promise<DerivationCost> {
+    signal?.throwIfAborted()
+    checkProvider(request)
+    return (await checkLuksVolume(this.#host, request)).derivation
   }
 
   async probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined> {
