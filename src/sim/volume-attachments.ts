@@ -103,6 +103,16 @@ export class SimAttachments {
     })
   }
 
+  /** Before the file is removed: what lies at its path is nobody else's. */
+  checkRemoval(volume: SimVolume): void {
+    const path = this.#path(volume.id)
+    const file = this.#world.files.get(path)
+    if (!file || file.inode === volume.inode || (volume.encryption && file.luks?.uuid === volume.id)) return
+    throw new HoldfastError('unsafe', 'wrong-device', `${path} is not the file that was made for volume ${volume.id}`, {
+      details: { volume: volume.id, layer: 'attachment', left: 'nothing was deleted' },
+    })
+  }
+
   checkConnector(volumeId: string, connector: ConnectorProperties): void {
     checkConnector(connector)
     if (connector.host !== this.#world.hostName) throw wrongHost(volumeId, connector.host, this.#world.hostName)

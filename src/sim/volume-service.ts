@@ -189,6 +189,7 @@ export class SimVolumeService implements VolumeService {
       throw invalidVolume(volumeId, `volume ${volumeId} is '${status}', attached to instance ${attachment.instanceId}`)
     }
     const row = this.#state.inState(volumeId, ALLOWED.delete, 'delete it')
+    this.#attachments.checkRemoval(row)
     row.status = 'deleting'
     this.#world.files.delete(this.path(volumeId))
     return row

@@ -142,6 +142,20 @@ export function volumeConformance(make: MakeVolumeService): void {
     )
 
     it(
+      'deletes no file that is not its own (I5); one that is gone is no obstacle',
+      using(make, async fixture => {
+        const { service } = fixture
+        const { id } = await blank(service)
+        await fixture.hideStorage(id)
+        await fixture.exchangeStorage(id)
+        await unchanged(service, id, () => refused(service.delete(id), 'unsafe', 'wrong-device', new RegExp(id)))
+        await fixture.hideStorage(id)
+        await service.delete(id)
+        await refused(service.get(id), 'not-found', 'volume-not-found')
+      }),
+    )
+
+    it(
       'deletes a volume that is available, and none that is needed',
       using(make, async fixture => {
         const { service } = fixture

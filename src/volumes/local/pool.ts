@@ -79,6 +79,31 @@ export class Pool {
     return await this.#check(`snapshot ${row.id}`, this.snapshotPath(row.id), row)
   }
 
+  /**
+   * Before the file of a volume or snapshot is removed: nothing at its path is another's (I5). One that is gone is no
+   * obstacle, nor is its own of another size.
+   * @throws HoldfastError `wrong-device`
+   */
+  async checkRemoval(what: string, path: string, row: Pick<Checked, 'id' | 'inode' | 'keyId'>): Promise<void> {
+    const facts = await this.facts(path)
+    if (!facts || row.inode === null || (await this.#isOwn(path, row, facts))) return
+    const message = `${path} is not the file that was made for ${what}: it is another file (inode ${facts.inode}, not ${row.inode})`
+    throw new HoldfastError('unsafe', 'wrong-device', message, {
+      details: {
+        layer: 'attachment',
+        left: 'nothing was deleted',
+        hint: `move it to where it belongs; ${what} can be deleted when nothing is there, or its own file`,
+      },
+    })
+  }
+
+  async #isOwn(path: string, row: Pick<Checked, 'id' | 'inode' | 'keyId'>, facts: FileFacts): Promise<boolean> {
+    if (facts.inode === row.inode) return true
+    if (row.keyId === null) return false
+    const { readLuksHeader } = await import('#src/host/luks-header.ts')
+    return (await readLuksHeader(this.#host, path))?.uuid === row.id
+  }
+
   async #check(what: string, path: string, row: Checked, volume?: string) {
     const facts = await this.facts(path)
     const details = { volume, layer: 'attachment' } as const
@@ -98,11 +123,7 @@ export class Pool {
     const bytes = fileBytes(row)
     if (facts.kind !== 'file') return `it is a ${facts.kind}`
     if (facts.size !== bytes) return `it has ${facts.size} bytes instead of ${bytes}`
-    if (facts.inode === row.inode) return undefined
-    if (row.keyId !== null) {
-      const { readLuksHeader } = await import('#src/host/luks-header.ts')
-      if ((await readLuksHeader(this.#host, path))?.uuid === row.id) return undefined
-    }
+    if (await this.#isOwn(path, row, facts)) return undefined
     return `it is another file (inode ${facts.inode}, not ${row.inode})`
   }
 

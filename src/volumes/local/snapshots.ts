@@ -94,6 +94,7 @@ export class Snapshots {
   }
 
   async delete(id: string): Promise<void> {
+    await this.#pool.checkRemoval(`snapshot ${id}`, this.#pool.snapshotPath(id), this.#catalog.snapshot(id))
     this.#catalog.db.transaction(() => {
       const snapshot = this.#catalog.snapshot(id)
       const sql = `SELECT id FROM volumes WHERE snapshot_id = :id AND status = 'creating'`

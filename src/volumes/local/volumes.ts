@@ -113,6 +113,8 @@ export class Volumes {
   }
 
   async delete(id: string): Promise<void> {
+    const { pool } = this.#parts
+    await pool.checkRemoval(`volume ${id}`, pool.volumePath(id), this.#catalog.volume(id))
     this.#catalog.db.transaction(() => {
       this.#refuseWhileNeeded(id)
       this.#catalog.move(id, ALLOWED.delete, 'deleting', 'delete it')
