@@ -126,6 +126,15 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       assert.equal(await fixture.devices(), 0)
     })
 
+    it("takes the device away although the volume's own storage has another size now (I3)", async () => {
+      const info = await fixture.volume()
+      await connector.connect(info, BLOCK)
+      await fixture.putForeign(info, 'cut')
+      await refused(connector.check(info), 'wrong-device')
+      assert.equal(await connector.disconnect(info), 'made')
+      assert.equal(await fixture.devices(), 0)
+    })
+
     it('refuses what is not the volume (I2)', async () => {
       for (const what of ['blank', 'smaller', 'luks', 'cut'] as const) {
         for (const encrypted of [false, true]) {

@@ -101,6 +101,8 @@ export class SimConnector implements Connector {
   }
 
   #identifyOrNothing(info: LocalConnectionInfo): SimFile | undefined {
+    const there = this.#world.files.get(info.data.device_path)
+    if (there?.kind === 'file' && there.inode === info.data.inode) return there
     try {
       return this.#identify(info)
     } catch (error) {

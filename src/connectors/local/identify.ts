@@ -32,8 +32,13 @@ export async function identify(host: Host, info: LocalConnectionInfo): Promise<I
   throw await wrongDevice(host, info, `found another file (inode ${facts.inode}, expected ${inode})`)
 }
 
-/** The same question for teardown: a file that is not the volume's own is left alone, and no error. */
+/**
+ * The same question for teardown: a file that is not the volume's own is left alone, and no error. The volume's own one
+ * is, whatever its size has become.
+ */
 export async function identifyOrNothing(host: Host, info: LocalConnectionInfo): Promise<FileFacts | undefined> {
+  const facts = await host.files.stat(info.data.device_path)
+  if (facts?.kind === 'file' && facts.inode === info.data.inode) return facts
   try {
     return (await identify(host, info)).facts
   } catch (error) {
