@@ -186,7 +186,13 @@ async function present(walk: Walk, volumeId: string, signal: AbortSignal): Promi
   const view = await verifyVolume(walk, volumeId, signal)
   const disk = domainDisk(walk.mapping(volumeId), view)
   const wait = { deadlineMs: walk.parts.settings.deadlines.step, signal }
-  return { change: await walk.parts.hypervisor.present(walk.instance.id, disk, wait) }
+  try {
+    return { change: await walk.parts.hypervisor.present(walk.instance.id, disk, wait) }
+  } catch (error) {
+    // One that is off may have lost its domain to a reboot that failed; the next start makes it from the records.
+    if (walk.instance.status === 'SHUTOFF' && hasCode(error, 'domain-not-found')) return { change: 'already' }
+    throw error
+  }
 }
 
 async function complete(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {

@@ -53,6 +53,25 @@ describe('attach and detach', () => {
     })
   }
 
+  it('at rest, without a domain: the next start makes it with the volume', async () => {
+    const rig = new Rig()
+    const id = await rig.instance('web', [])
+    await rig.instances.stop(id)
+    const domain = rig.libvirt.domains.get(id)
+    assert.ok(domain)
+    rig.libvirt.undefine(domain, false)
+    const volumeId = await rig.volume('luks2')
+
+    await rig.instances.attach(id, volumeId)
+    await rig.instances.start(id)
+
+    assert.deepEqual(
+      rig.libvirt.domains.get(id)?.live?.disks.map(disk => disk.volumeId),
+      [volumeId],
+    )
+    assert.deepEqual(rig.badSights(), [])
+  })
+
   it('refuses a second attach, and an attach to another instance, naming where the volume is', async () => {
     const rig = new Rig()
     const volumeId = await rig.volume('luks2')
