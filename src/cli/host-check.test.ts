@@ -114,7 +114,7 @@ not Holdfast's, left alone:
       run.stdout,
       /could not be looked at, so nothing is said of it:\n {2}domains: no libvirt\n {4}hint: start it\n/,
     )
-    assert.match(run.stdout, /\nnothing is wrong in what could be looked at: looked at 2/)
+    assert.match(run.stdout, /\nnothing is wrong in what could be looked at: looked at 2 instances, 1 crypt mapping, /)
     const both = [hostCheck({ findings: [loop], blind: [{ part: 'domains', error: dead }] })]
     assert.equal((await runCli('host check', { state: stateOf([], { checks: both }) })).code, 22)
   })

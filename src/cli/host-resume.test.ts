@@ -107,11 +107,18 @@ describe('host resume', () => {
   it('shows the steps, and neither steps nor lines with --quiet', async () => {
     const state = stateOf(every.slice(0, 1))
     state.work = async (_, { observer }) => {
-      const step = { operationId: C1, operation: 'resume', step: 1, action: 'unlock', subject: 'a' } as const
+      const step = {
+        operationId: C1,
+        operation: 'resume',
+        instance: 'web-1',
+        step: 1,
+        action: 'unlock',
+        subject: 'a',
+      } as const
       observer?.({ ...step, title: 'unlock volume data-1', outcome: { state: 'done', change: 'made', ms: 20 } })
       return undefined
     }
-    assert.match((await runCli('host resume', { state })).stderr, /✔ unlock volume data-1 0\.02 s\n/)
+    assert.match((await runCli('host resume', { state })).stderr, /✔ web-1: unlock volume data-1 0\.02 s\n/)
     assert.equal((await runCli('host resume --quiet', { state })).stderr, '')
   })
 

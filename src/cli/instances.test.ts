@@ -76,7 +76,14 @@ describe('instance verbs', () => {
   it('show steps on stderr as they end, and none with --quiet or --json', async () => {
     const shared = state()
     shared.work = async (_, { observer }) => {
-      const step = { operationId: C1, operation: 'start', step: 1, action: 'unlock', subject: A1 } as const
+      const step = {
+        operationId: C1,
+        operation: 'start',
+        instance: 'web-1',
+        step: 1,
+        action: 'unlock',
+        subject: A1,
+      } as const
       const title = 'unlock volume data-1 (dm-crypt)'
       observer?.({ ...step, title, outcome: { state: 'started' } })
       observer?.({ ...step, title, outcome: { state: 'done', change: 'made', ms: 20 } })

@@ -8,6 +8,7 @@ import { StandingClock } from './testing/run-cli.ts'
 const event = (step: number, outcome: StepOutcome, title = `connect volume data-${step}`): StepProgress => ({
   operationId: 'c1',
   operation: 'attach',
+  instance: 'web-1',
   step,
   action: 'connect',
   subject: 'a1',

@@ -52,6 +52,8 @@ export type StepOutcome =
 export interface StepProgress {
   readonly operationId: string
   readonly operation: OperationKind
+  /** Name of the instance. */
+  readonly instance: string
   readonly step: number
   readonly action: string
   readonly subject: string

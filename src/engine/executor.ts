@@ -244,6 +244,7 @@ export class Executor {
     this.#observer?.({
       operationId: this.#operation.id,
       operation: this.#operation.kind,
+      instance: this.#operation.instanceName,
       step: number,
       action: step.action,
       subject: step.subject,

@@ -8,6 +8,7 @@ import { EXIT_CODES, OTHER_EXIT_CODES } from '../exit-codes.ts'
 import { checkText, fixedText, isDifference, wouldFixText } from '../host/check-text.ts'
 import { chooseFindings } from '../host/choose-findings.ts'
 import { checkJson, fixJson } from '../host/json.ts'
+import { runOnMany } from '../host/run-on-many.ts'
 import { printPlan } from '../report.ts'
 import type { AnyPlan } from '../views.ts'
 
@@ -49,7 +50,7 @@ export const command = defineCommand({
       context.note('nothing was done')
       return tell(context, check)
     }
-    const fixed = await holdfast.host.fix(chosen, context.run())
+    const fixed = await holdfast.host.fix(chosen, runOnMany(context))
     tellFixed(context, fixed, await look(context, holdfast))
   },
 })

@@ -6,6 +6,7 @@ import { resumeJson } from '../host/json.ts'
 import { planResume } from '../host/resume-plan.ts'
 import { allBack } from '../host/resume-tally.ts'
 import { InstanceLines, resumeText } from '../host/resume-text.ts'
+import { runOnMany } from '../host/run-on-many.ts'
 import { printPlan } from '../report.ts'
 
 export const command = defineCommand({
@@ -33,7 +34,7 @@ export const command = defineCommand({
     const waitMs = (options.wait ?? deadlines.resume) * 1000
     const holdfast = await context.open('write')
     const onInstance = new InstanceLines(context, waitMs).tell
-    const report = await holdfast.host.resume({ ...context.run(), waitMs, onInstance })
+    const report = await holdfast.host.resume({ ...runOnMany(context), waitMs, onInstance })
     if (!context.global.json) {
       for (const { name, notes } of report.instances) for (const note of notes) context.note(`${name}: ${note}`)
     }

@@ -54,7 +54,7 @@ function blind(check: HostCheck, paint: Paint): readonly string[] {
 
 function summary({ findings, blind: unseen, looked }: HostCheck): string {
   const found = findings.filter(isDifference)
-  const at = `looked at ${lookedText(looked)}\n`
+  const at = `looked at ${lookedText(looked, new Set(unseen.map(({ part }) => part)))}\n`
   if (found.length === 0) return `nothing is wrong${unseen.length > 0 ? ' in what could be looked at' : ''}: ${at}`
   const counts = GROUPS.map(({ danger }) => ({ danger, count: found.filter(one => one.danger === danger).length }))
   const by = counts.filter(({ count }) => count > 0).map(({ danger, count }) => `${count} ${danger}`)
@@ -75,8 +75,11 @@ const NOUNS: readonly (readonly [keyof HostCheck['looked'], string])[] = [
   ['attachments', 'attachment'],
 ]
 
-const lookedText = (looked: HostCheck['looked']): string =>
-  NOUNS.map(([key, noun]) => counted(looked[key], noun)).join(', ')
+/** Without what could not be looked at; attachments are asked for volume by volume. */
+const lookedText = (looked: HostCheck['looked'], unseen: ReadonlySet<string>): string =>
+  NOUNS.filter(([, noun]) => !unseen.has(`${noun}s`) && !(noun === 'attachment' && unseen.has('volumes')))
+    .map(([key, noun]) => counted(looked[key], noun))
+    .join(', ')
 
 /** What `--fix` is about to do, for the question. */
 export const wouldFixText = (findings: readonly Finding[]): string =>

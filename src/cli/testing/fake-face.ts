@@ -10,6 +10,7 @@ export const openHoldfast: OpenHoldfast = async () => {
   const step = {
     operationId: 'c1',
     operation: 'start',
+    instance: 'web-1',
     step: 1,
     action: 'connect',
     subject: 'a1',
