@@ -9,16 +9,23 @@ export interface Circumstances {
   readonly mischief: Mischief
   readonly pictures: readonly Picture[]
   readonly sight: Sight
+  /** Another operation is asked for at once: what it leaves unfinished this one may have to end. */
+  readonly paired: boolean
 }
+
+/** It has, or may have, an unfinished operation, which this one has to end first. */
+const isOpen = (instance: InstanceName, { sight, paired }: Circumstances): boolean =>
+  paired || sight.openInstances.has(instance)
 
 /** Why this operation may fail now although it should succeed by the picture alone; undefined: it may not. */
 export function doubtOf(operation: Operation, now: Circumstances): string | undefined {
   const { stage, mischief } = now
   const volumes = volumesOf(operation, now)
   const instance = 'instance' in operation ? operation.instance : undefined
-  const open = instance !== undefined && now.sight.openInstances.has(instance)
+  const open = instance !== undefined && isOpen(instance, now)
   if (operation.do === 'create-misnamed') return undefined
-  if (operation.do === 'create' && open) return 'another create of that name is not ended'
+  if (operation.do === 'create' && now.sight.openInstances.has(operation.instance))
+    return 'another create of that name is not ended'
   if (!isVolumeVerb(operation) && stage.away.has('libvirt')) return 'libvirt is away'
   if (!isVolumeVerb(operation) && stage.disk.full) return 'the disk is full'
   if (stage.away.has('keys') && needsKey(operation, volumes, now)) return 'the key manager is away'
@@ -62,8 +69,9 @@ function volumesOf(operation: Operation, { pictures, sight }: Circumstances): re
 }
 
 /** A deletion that an earlier process left half done is finished before anything else, and needs the key manager. */
-function needsKey(operation: Operation, volumes: readonly VolumeName[], { sight, pictures }: Circumstances): boolean {
-  if (operation.do === 'stop' || operation.do === 'detach') return sight.openInstances.has(operation.instance)
+function needsKey(operation: Operation, volumes: readonly VolumeName[], now: Circumstances): boolean {
+  const { sight, pictures } = now
+  if (operation.do === 'stop' || operation.do === 'detach') return isOpen(operation.instance, now)
   if (operation.do === 'create-volume') return operation.kind === 'luks' || operation.kind === 'luks2'
   if (sight.openVolumes.size > 0) return true
   return volumes.some(name =>

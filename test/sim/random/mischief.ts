@@ -158,7 +158,7 @@ export class Mischief {
   }
 
   #remember(name: VolumeName, file: SimFile, how: Original['how']): void {
-    if (how !== 'vanished') this.#strays.add(file)
+    if (how === 'swapped') this.#strays.add(file)
     this.#originals.set(name, { id: volumeId(this.#stage, name), file, sizeBytes: file.sizeBytes, how })
   }
 

@@ -66,7 +66,13 @@ class Player {
     if (possible.length < operations.length) this.log.push('   nothing to do that to')
     const sight = sightOf(this.#stage)
     const doubt = (operation: Operation) =>
-      doubtOf(operation, { stage: this.#stage, mischief: this.#mischief, pictures: this.#pictures, sight })
+      doubtOf(operation, {
+        stage: this.#stage,
+        mischief: this.#mischief,
+        pictures: this.#pictures,
+        sight,
+        paired: possible.length > 1,
+      })
     const doubts = possible.map(doubt)
     const outcomes = await perform(this.#stage, possible, step.fault)
     const struck = this.#stage.struck.length > 0
