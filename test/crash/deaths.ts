@@ -3,7 +3,7 @@ import type { Explored } from './catalogue.ts'
 import { fingerprint } from './fingerprint.ts'
 import { type Moment, MomentWatch, type Watched } from './moments.ts'
 import { checkLife, checkRecovered, DEATHS, type Death, recorded, recover, strike } from './recovery.ts'
-import { type Cast, type Mechanism, openScene, processOn, type Scene } from './scene.ts'
+import { type Cast, type Mechanism, openScene, processOn, SCHEDULES, type Scene, slowDown } from './scene.ts'
 
 /** The process died at this moment of the operation; the next one at that of its recovery, and so on. */
 export interface Fate {
@@ -66,11 +66,21 @@ export class DeathExploration {
     const cast = await this.#base
     const begin = cast.rig.world.fork()
     await operation.prepare?.(processOn(begin, cast))
-    const end = processOn(begin.fork(), cast)
-    const whole = await this.#watch(end, operation.run)
+    const wholes: Watched[] = []
+    const ends = new Set<string>()
+    for (const slow of SCHEDULES) {
+      const scene = processOn(begin.fork(), cast)
+      slowDown(scene, slow)
+      wholes.push(await this.#watch(scene, operation.run, slow))
+      ends.add(recorded(scene.rig.world))
+    }
+    const whole: Watched = {
+      moments: wholes.flatMap(({ moments }) => moments),
+      violations: wholes.flatMap(({ violations }) => violations),
+    }
     const before = this.#outcomes.size
     for (let state = this.#ahead.pop(); state; state = this.#ahead.pop()) await this.#recover(cast, state)
-    const allowed = new Set([recorded(begin), recorded(end.rig.world)])
+    const allowed = new Set([recorded(begin), ...ends])
     return {
       points: whole.moments.length * DEATHS.length,
       secondPoints: this.#countSecond(whole.moments),
@@ -79,11 +89,12 @@ export class DeathExploration {
     }
   }
 
-  async #watch(scene: Scene, run: (scene: Scene) => Promise<unknown>): Promise<Watched> {
+  async #watch(scene: Scene, run: (scene: Scene) => Promise<unknown>, slow?: number): Promise<Watched> {
     const watch = new MomentWatch(
       scene.rig.world,
       key => !this.#struck.has(key),
       (moment, world) => this.#strike(moment, world),
+      slow,
     )
     try {
       await run(scene)

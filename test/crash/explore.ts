@@ -102,7 +102,10 @@ const WHEN = {
 } as const
 
 const inWords = ({ moment, death }: Fate): string =>
-  `${DEATHS[death]} ${WHEN[moment.when]} effect ${moment.number}, ${moment.name}`
+  `${DEATHS[death]} ${WHEN[moment.when]} effect ${moment.number}, ${moment.name}${slowed(moment)}`
+
+const slowed = ({ slow }: Fate['moment']): string =>
+  slow === undefined ? '' : ` (volume ${slow} of the instance is slow)`
 
 const LASTS = {
   once: '',

@@ -73,10 +73,10 @@ function spell<T extends object>(row: T, without: Partial<Record<keyof T, undefi
   return text
 }
 
-function storeText({ rows, full }: SimStoreDisk): string {
+function storeText({ rows, ...rest }: SimStoreDisk): string {
   const open = (row: OperationRecord) => row.state === 'running' || row.state === 'stuck'
   return [
-    String(full),
+    plain(rest),
     ...[...rows.instances.values()].map(row =>
       spell(row, { version: undefined, createdAt: undefined, fault: undefined }),
     ),
@@ -87,30 +87,20 @@ function storeText({ rows, full }: SimStoreDisk): string {
   ].join('\n')
 }
 
-function libvirtText({
-  domains,
-  manners,
-  up,
-  hasEmulator,
-  restartsAfterDestroy,
-  nvram,
-  toldSizes,
-}: SimLibvirt): string {
+/** Sights are of the past. */
+function libvirtText({ domains, sights: _sights, ...rest }: SimLibvirt): string {
   const known = [...domains.values()].map(domain => ({
     ...domain,
     runtimeId: domain.runtimeId !== undefined,
     resets: 0,
   }))
-  return JSON.stringify([known, manners, up, hasEmulator, restartsAfterDestroy, [...nvram], [...toldSizes]])
+  return `${JSON.stringify(known)} ${plain(rest)}`
 }
 
-function volumesText({ volumes, snapshots, attachments, types }: SimVolumeState): string {
+function volumesText({ volumes, snapshots, attachments, life: _life, ...rest }: SimVolumeState): string {
   const untimed = [...volumes.values(), ...snapshots.values()].map(row => ({ ...row, createdAt: 0 }))
-  return JSON.stringify([
-    untimed,
-    [...attachments.values()].map(row => ({ ...row, attachedAt: 0 })),
-    [...types.values()],
-  ])
+  const attached = [...attachments.values()].map(row => ({ ...row, attachedAt: 0 }))
+  return `${JSON.stringify([untimed, attached])} ${plain(rest)}`
 }
 
 const plain = (value: unknown): string =>

@@ -12,6 +12,8 @@ export interface Moment {
   readonly when: 'before' | 'after' | 'recorded'
   /** Of the world that is left. */
   readonly key: string
+  /** Index of the volume of the instance that was slow, so that the others went ahead of it; undefined: none. */
+  readonly slow?: number | undefined
 }
 
 export interface Watched {
@@ -29,11 +31,18 @@ export class MomentWatch implements Watched {
   readonly #world: World
   readonly #isNew: (key: string) => boolean
   readonly #found: (moment: Moment, world: World) => void
+  readonly #slow: number | undefined
   #unrecorded: Moment[] = []
   #key: string | undefined
 
-  constructor(world: World, isNew: (key: string) => boolean, found: (moment: Moment, world: World) => void) {
+  constructor(
+    world: World,
+    isNew: (key: string) => boolean,
+    found: (moment: Moment, world: World) => void,
+    slow?: number | undefined,
+  ) {
     this.#world = world
+    this.#slow = slow
     this.#isNew = isNew
     this.#found = found
     world.watch = (when, { number, name }) => this.#note(when, number, name)
@@ -46,7 +55,7 @@ export class MomentWatch implements Watched {
   #note(when: 'before' | 'after', number: number, name: string): void {
     // Only effects change a world: before one it is as it was after the last.
     if (when === 'after' || this.#key === undefined) this.#key = fingerprint(this.#world)
-    const moment = { number, name, when, key: this.#key }
+    const moment = { number, name, when, key: this.#key, slow: this.#slow }
     this.moments.push(moment)
     if (when === 'after' && name === COMMIT) this.#recorded(moment.key)
     else if (when === 'after') this.#unrecorded.push(moment)
@@ -57,7 +66,7 @@ export class MomentWatch implements Watched {
   }
 
   #recorded(key: string): void {
-    this.moments.push(...this.#unrecorded.map(({ number, name }) => ({ number, name, when: 'recorded' as const, key })))
+    this.moments.push(...this.#unrecorded.map(moment => ({ ...moment, when: 'recorded' as const, key })))
     this.#unrecorded = []
   }
 }

@@ -3,18 +3,20 @@ import type { Fate } from './deaths.ts'
 import type { Moment } from './moments.ts'
 import { DEATHS, type Death } from './recovery.ts'
 
-/** How a point is written on the command line: `7:after:kill,3:before:power` for deaths, `look:16/3` for a trouble. */
+/** How a point is written on the command line: `7:after:kill,3:before:power` for deaths (`slow0:7:after:kill` with the first volume slow), `look:16/3` for a trouble. */
 export type PointSpec =
-  | { readonly fates: readonly { readonly number: number; readonly when: Moment['when']; readonly death: Death }[] }
+  | { readonly fates: readonly (Pick<Moment, 'number' | 'when' | 'slow'> & { readonly death: Death })[] }
   | { readonly kind: FaultPoint['kind']; readonly number: number; readonly index: number }
 
 export const fateSpec = (fates: readonly Fate[]): string =>
-  fates.map(({ moment, death }) => `${moment.number}:${moment.when}:${death}`).join(',')
+  fates.map(({ moment, death }) => `${slowSpec(moment)}${moment.number}:${moment.when}:${death}`).join(',')
+
+const slowSpec = ({ slow }: Moment): string => (slow === undefined ? '' : `slow${slow}:`)
 
 export const faultSpec = ({ kind, number }: FaultPoint, index: number): string => `${kind}:${number}/${index}`
 
 const TROUBLE = /^(effect|look):(\d+)\/(\d+)$/
-const FATE = /^(\d+):(before|after|recorded):(kill|power)$/
+const FATE = /^(?:slow(\d):)?(\d+):(before|after|recorded):(kill|power)$/
 
 /** @throws Error if it is no point */
 export function parsePoint(text: string): PointSpec {
@@ -25,10 +27,10 @@ export function parsePoint(text: string): PointSpec {
 }
 
 function parseFate(text: string) {
-  const [, number, when, death] = FATE.exec(text) ?? []
+  const [, slow, number, when, death] = FATE.exec(text) ?? []
   const known = DEATHS.find(each => each === death)
   if (known && (when === 'before' || when === 'after' || when === 'recorded')) {
-    return { number: Number(number), when, death: known } as const
+    return { number: Number(number), when, death: known, slow: slow === undefined ? undefined : Number(slow) } as const
   }
   throw new Error(`'${text}' is no point: '7:after:kill,3:before:power' is one, and 'look:16/3'`)
 }

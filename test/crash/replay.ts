@@ -5,7 +5,7 @@ import { FaultExploration } from './faults.ts'
 import { MomentWatch } from './moments.ts'
 import type { PointSpec } from './points.ts'
 import { checkLife, checkRecovered, type Death, recorded, recover, strike } from './recovery.ts'
-import { type Mechanism, openScene, processOn, type Scene } from './scene.ts'
+import { type Mechanism, openScene, processOn, type Scene, slowDown } from './scene.ts'
 
 /** One point again, told as it happens; gives what is violated. */
 export async function replay(
@@ -37,9 +37,10 @@ async function replayDeaths(
   const allowed = [recorded(world), recorded(end)]
   const told: string[] = []
   let run = operation.run
-  for (const { number, when, death } of fates) {
+  for (const { number, when, death, slow } of fates) {
     say(`the process runs until ${when} effect ${number}, then: ${death}`)
     const scene = processOn(world, cast)
+    slowDown(scene, slow)
     const left = await stopAt(scene, run, number, when, say)
     told.push(...left.told)
     world = strike(left.world, death)

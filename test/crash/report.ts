@@ -79,7 +79,7 @@ function notes(report: Report): readonly string[] {
   const points = pointsOf(report)
   return [
     `${points} points in ${report.seconds.toFixed(1)} s, ${Math.round(points / report.seconds)} a second; ${pairs} pairs of operations at once.`,
-    'deaths: each effect, before it, after it and after its outcome is recorded, by a kill and by a power cut. second: the same in each recovery.',
+    'deaths: each effect, before it, after it and after its outcome is recorded, by a kill and by a power cut, with no volume slow and with each. second: the same in each recovery.',
     'states: what these deaths leave, and any number of further ones; equal states are recovered from once (recoveries), then live on and are deleted.',
     'faults: each effect and look failing, hanging, or answering with an error although done; run: those that are not the same as another.',
     'twice: verbs that were called a second time.',

@@ -39,3 +39,15 @@ export const processOn = (world: World, cast: Cast): Scene => ({
   ...cast,
   rig: new Rig({ world, dmCrypt: cast.mechanism !== 'native' }),
 })
+
+/** All that is done with this volume takes its time, so that what goes on beside it is ahead of it. */
+export function slowDown({ rig, volumes }: Scene, index: number | undefined): void {
+  const slow = index === undefined ? undefined : volumes[index]
+  if (slow !== undefined) rig.world.latency = ({ name }) => (name.includes(slow) ? SLOW_MS : 0)
+}
+
+/** Well below every deadline, well above what the rest takes. */
+const SLOW_MS = 1000
+
+/** Volumes of an instance are worked on side by side: in the usual order, and with each of them behind the others. */
+export const SCHEDULES: readonly (number | undefined)[] = [undefined, 0, 1]

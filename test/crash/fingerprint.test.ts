@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { simVolumeState } from '#src/sim/volume-state.ts'
+import { fingerprint } from './fingerprint.ts'
+import { openScene, processOn, type Scene } from './scene.ts'
+
+/** Each is a difference that a new process may meet. */
+const CHANGES: readonly { readonly name: string; readonly make: (scene: Scene) => unknown }[] = [
+  { name: 'a file', make: ({ rig: { world } }) => world.files.delete('/boot/vmlinuz') },
+  {
+    name: 'the content of a file',
+    make: ({ rig, spare }) => Object.assign(rig.world.files.get(`/pool/volume-${spare}`) ?? {}, { content: 'x' }),
+  },
+  { name: 'a loop device', make: ({ rig: { world } }) => world.loops.delete('/dev/loop0') },
+  { name: 'a mapping', make: ({ rig: { world }, volumes: [a] }) => world.mappings.delete(`crypt-${a}`) },
+  { name: 'a secret', make: ({ rig: { world } }) => world.secrets.set('a', { uuid: 'a', usage: 'a' }) },
+  { name: 'a bridge', make: ({ rig: { world } }) => world.interfaces.delete('br0') },
+  { name: 'who has a path open', make: ({ rig: { world } }) => world.hold('/dev/sdz', 'a backup') },
+  { name: 'the boot', make: ({ rig: { world } }) => Object.assign(world, { bootId: 'another' }) },
+  {
+    name: 'a run of a guest',
+    make: ({ rig, id }) => rig.libvirt.domains.forEach(each => each.id === id && rig.libvirt.endRun(each)),
+  },
+  { name: 'how guests behave', make: ({ rig }) => Object.assign(rig.libvirt.manners, { keepsDisks: true }) },
+  { name: 'whether libvirt runs', make: ({ rig }) => Object.assign(rig.libvirt, { up: false }) },
+  {
+    name: 'the status of a volume',
+    make: ({ rig, spare }) => Object.assign(simVolumeState(rig.world).volume(spare), { status: 'error' }),
+  },
+  { name: 'an attachment', make: ({ rig: { world } }) => simVolumeState(world).attachments.clear() },
+  { name: 'a key', make: ({ rig }) => rig.keys.keys.clear() },
+  { name: 'a row', make: ({ rig, id }) => rig.instances.update(id, { priority: 7 }) },
+]
+
+describe('a fingerprint', () => {
+  for (const { name, make } of CHANGES) {
+    it(`tells ${name}`, async () => {
+      const base = await openScene('dm-crypt')
+      const scene = processOn(base.rig.world.fork(), base)
+      assert.equal(fingerprint(scene.rig.world), fingerprint(base.rig.world))
+      await make(scene)
+      assert.notEqual(fingerprint(scene.rig.world), fingerprint(base.rig.world))
+    })
+  }
+
+  it('does not tell the time, nor which random id it was', async () => {
+    const base = await openScene('dm-crypt')
+    const [one, other] = [processOn(base.rig.world.fork(), base), processOn(base.rig.world.fork(), base)]
+    one.rig.world.clock.advance(5000)
+    one.rig.world.random.uuid()
+    for (const { rig, id, spare } of [one, other]) await rig.instances.attach(id, spare)
+    assert.equal(fingerprint(one.rig.world), fingerprint(other.rig.world))
+  })
+})
