@@ -19,7 +19,8 @@ const CHANGES: readonly { readonly name: string; readonly make: (scene: Scene) =
   { name: 'the boot', make: ({ rig: { world } }) => Object.assign(world, { bootId: 'another' }) },
   {
     name: 'a run of a guest',
-    make: ({ rig, id }) => rig.libvirt.domains.forEach(each => each.id === id && rig.libvirt.endRun(each)),
+    make: ({ rig, id }) =>
+      [...rig.libvirt.domains.values()].filter(each => each.id === id).map(each => rig.libvirt.endRun(each)),
   },
   { name: 'how guests behave', make: ({ rig }) => Object.assign(rig.libvirt.manners, { keepsDisks: true }) },
   { name: 'whether libvirt runs', make: ({ rig }) => Object.assign(rig.libvirt, { up: false }) },
