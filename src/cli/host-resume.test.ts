@@ -9,7 +9,13 @@ import { runCli, stopButton } from './testing/run-cli.ts'
 const B2 = 'b0000002-0000-4000-8000-000000000000'
 const C1 = 'c0000001-0000-4000-8000-000000000000'
 
-const away = { kind: 'unavailable', code: 'key-manager-unavailable', message: 'no answer', hint: 'start it' } as const
+const away = {
+  kind: 'unavailable',
+  code: 'key-manager-unavailable',
+  message: 'no answer',
+  left: 'what was done and undone',
+  hint: 'start it',
+} as const
 const lost = { kind: 'not-found', code: 'storage-missing', message: 'no file', left: 'a tap' } as const
 
 const every: readonly ResumedInstance[] = [
@@ -55,10 +61,11 @@ describe('host resume', () => {
   it('ends with 21 and every reason if some are not back', async () => {
     const run = await runCli('host resume', { state: stateOf(every) })
     assert.equal(run.code, 21)
-    assert.match(run.stdout, /^web-4 +0 +waiting-for-key +2\.10 s +1\.50 s +no answer$/m)
+    assert.match(run.stdout, /^web-4 +0 +waiting-for-key +- +1\.50 s +no answer$/m)
     assert.match(run.stdout, /^web-6 +0 +failed +2\.10 s +1\.50 s +no file$/m)
     assert.match(run.stdout, /\nweb-4: hint: start it\n/)
     assert.match(run.stdout, /\nweb-6: left: a tap\n/)
+    assert.doesNotMatch(run.stdout, /web-4: left/)
     assert.match(run.stdout, /\n1 back, 2 waiting, 1 failed, 1 running already, 1 off by itself and left off; it took/)
     assert.match(
       run.stderr,

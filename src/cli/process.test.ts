@@ -126,3 +126,42 @@ describe('the program in the hands of a shell', { timeout: 30_000 }, () => {
     assert.deepEqual(await ended, { code: null, signal: 'SIGINT' })
   })
 })
+
+describe('a question on a real terminal', { timeout: 30_000 }, () => {
+  const FAKE = new URL('./testing/use-fake-face.ts', import.meta.url).href
+
+  /** Types this once the question stands there; `script` is the terminal. Gives the exit code and what stood on it. */
+  async function answer(typed: string): Promise<{ readonly code: number | null; readonly shown: string }> {
+    const words = [process.execPath, '--import', FAKE, BIN, 'host', 'check', '--fix', '--no-color']
+    const child = spawn('script', ['-qec', words.join(' '), '/dev/null'], { env: { ...env, TERM: 'dumb' } })
+    let shown = ''
+    child.stdout.on('data', chunk => {
+      const before = shown.includes('[y/N] ')
+      shown += chunk
+      if (!before && shown.includes('[y/N] ')) child.stdin.write(typed)
+    })
+    const code = await new Promise<number | null>(resolve => {
+      child.on('close', resolve)
+    })
+    return { code, shown: shown.replaceAll('\r', '') }
+  }
+
+  it('is answered by what is typed', async () => {
+    const yes = await answer('y\n')
+    assert.equal(yes.code, 0, yes.shown)
+    assert.match(yes.shown, /detach \/dev\/loop3\ndo it\? \[y\/N\] y\n✔ fixed: loop device/)
+    const no = await answer('no\n')
+    assert.equal(no.code, 22)
+    assert.match(no.shown, /note: nothing was done\n/)
+  })
+
+  it('is a no if the input ends, and ends with Ctrl-C', async () => {
+    const end = await answer('\u0004')
+    assert.equal(end.code, 22)
+    assert.match(end.shown, /note: nothing was done\n/)
+    const stop = await answer('\u0003')
+    assert.equal(stop.code, 130)
+    assert.match(stop.shown, /error: stopped by SIGINT/)
+    assert.doesNotMatch(stop.shown, /fixed/)
+  })
+})

@@ -4,7 +4,7 @@ import { seconds } from '../progress.ts'
 import type { Paint } from '../style.ts'
 import { type Column, formatTable } from '../table.ts'
 import { safeText } from '../terminal-text.ts'
-import { isWaiting, type ShownOutcome, shownOutcome, tally } from './resume-tally.ts'
+import { isWaiting, shownOutcome, tally } from './resume-tally.ts'
 
 const OPERATION_COLUMNS: readonly Column<EndedOperation>[] = [
   { header: 'unfinished operation', value: ({ operation }) => operation.id },
@@ -18,14 +18,21 @@ const INSTANCE_COLUMNS: readonly Column<ResumedInstance>[] = [
   { header: 'instance', value: ({ name }) => name },
   { header: 'priority', value: ({ priority }) => priority, align: 'right' },
   { header: 'outcome', value: shownOutcome, status: true },
-  { header: 'after', value: ({ outcome, finishedAfterMs }) => took(outcome, finishedAfterMs), align: 'right' },
-  { header: 'work', value: ({ outcome, workMs }) => took(outcome, workMs), align: 'right' },
+  { header: 'after', value: after, align: 'right' },
+  { header: 'work', value: work, align: 'right' },
   { header: 'reason', value: ({ error }) => error?.message ?? '-' },
 ]
 
-/** Of those that nothing was done with there is no time to tell. */
-const took = (outcome: ShownOutcome, ms: number): string =>
-  outcome === 'running' || outcome === 'stopped-itself' ? '-' : seconds(ms)
+/** One that still waits has no end to tell. */
+function after(one: ResumedInstance): string {
+  return isWaiting(one.outcome) || untouched(one) ? '-' : seconds(one.finishedAfterMs)
+}
+
+function work(one: ResumedInstance): string {
+  return untouched(one) ? '-' : seconds(one.workMs)
+}
+
+const untouched = ({ outcome }: ResumedInstance): boolean => outcome === 'running' || outcome === 'stopped-itself'
 
 export function resumeText(report: ResumeReport, paint: Paint): string {
   const { operations, instances } = report
@@ -41,7 +48,11 @@ export function resumeText(report: ResumeReport, paint: Paint): string {
 function hints({ instances, operations }: ResumeReport, paint: Paint): readonly string[] {
   const errors = [
     ...operations.map(({ operation, error }) => ({ name: operation.instanceName, error })),
-    ...instances.map(({ name, error }) => ({ name, error })),
+    // What a waiting one did and undid again leaves nothing that matters.
+    ...instances.map(one => ({
+      name: one.name,
+      error: one.error && (isWaiting(one.outcome) ? { ...one.error, left: undefined } : one.error),
+    })),
   ]
   const lines = errors.flatMap(({ name, error }) => [
     ...(error?.left === undefined ? [] : [`${safeText(name)}: ${paint('yellow', 'left:')} ${safeText(error.left)}\n`]),
