@@ -6,6 +6,7 @@ import { crashExplore } from './crash-explore.ts'
 import { engineOverhead } from './engine-overhead.ts'
 import { engineScale } from './engine-scale.ts'
 import { type NotMeasured, toJson, toTable } from './report.ts'
+import { resumeLab } from './resume-lab.ts'
 import { resumeSim } from './resume-sim.ts'
 import { storeCommit } from './store-commit.ts'
 import { unlockLab } from './unlock-lab.ts'
@@ -19,6 +20,7 @@ const BENCHES: readonly Bench[] = [
   engineOverhead,
   engineScale,
   resumeSim,
+  resumeLab,
   crashExplore,
 ]
 

@@ -17,6 +17,8 @@ const HOST = [
   'xz-utils',
 ]
 const LAB = [...HOST, 'user-mode-linux', 'udev']
+/** What the benches measure against. */
+const PEERS = ['python3-os-brick']
 /** For `systemd-analyze verify`. */
 const TEST = [...LAB, 'systemd']
 
@@ -24,7 +26,7 @@ const TEST = [...LAB, 'systemd']
 export const NEEDS = {
   quickstart: { packages: HOST, kernel: true },
   test: { packages: TEST, kernel: true },
-  bench: { packages: LAB, kernel: true },
+  bench: { packages: [...LAB, ...PEERS], kernel: true },
   lab: { packages: LAB, kernel: true },
   unit: { packages: [], kernel: false },
   crash: { packages: [], kernel: false },
