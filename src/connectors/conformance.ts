@@ -57,6 +57,50 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       assert.equal(await fixture.devices(), 0)
     }
 
+    it('lists the devices that stand, with whose they are and who has them open', async () => {
+      const info = await fixture.volume()
+      const ours = async () => (await connector.list()).filter(({ volumeId }) => volumeId === info.volume_id)
+      assert.deepEqual(await ours(), [])
+      const { source } = await connector.connect(info, BLOCK)
+      const [found, ...more] = await ours()
+      assert.deepEqual(more, [])
+      assert.deepEqual([found?.path, found?.over], [source.path, info.data.device_path])
+      const held = await fixture.hold(source.path)
+      assert.ok((await ours())[0]?.holders.some(holder => holder.includes(held.holder)))
+      await held.release()
+      await connector.disconnect(info)
+      assert.deepEqual(await ours(), [])
+    })
+
+    it('removes a device that it listed, once, and none that is not its own', async () => {
+      const info = await fixture.volume()
+      const { source } = await connector.connect(info, BLOCK)
+      const device = (await connector.list()).find(({ path }) => path === source.path)
+      assert.ok(device)
+      await refused(connector.remove({ ...device, over: '/elsewhere/file' }), 'wrong-device')
+      assert.equal(await connector.remove(device), 'made')
+      assert.equal(await connector.remove(device), 'already')
+      assert.equal(await fixture.devices(), 0)
+      await connector.connect(info, BLOCK)
+      const held = await fixture.hold(source.path)
+      await refused(connector.remove(device), 'busy', new RegExp(held.holder.trim()))
+      await held.release()
+      // What was in use when it was detached may go by itself as soon as it is not.
+      await connector.remove(device)
+      assert.equal(await fixture.devices(), 0)
+    })
+
+    it('a device over a file that is gone is listed as ours, and removed', async () => {
+      const info = await fixture.volume()
+      const { source } = await connector.connect(info, BLOCK)
+      await fixture.drop(info)
+      const device = (await connector.list()).find(({ path }) => path === source.path)
+      assert.equal(device?.volumeId, info.volume_id)
+      assert.match(device?.over ?? '', / \(deleted\)$/)
+      assert.equal(device && (await connector.remove(device)), 'made')
+      assert.equal(await fixture.devices(), 0)
+    })
+
     it('gives what is there, as it is', async () => {
       for (const encrypted of [false, true]) {
         const info = await fixture.volume({ encrypted })

@@ -80,6 +80,35 @@ export function encryptorConformance(
       assert.equal(await encryptor.probe(request), undefined)
     })
 
+    it('tells what a derivation takes, from the header alone', async () => {
+      const request = await fixture.volume()
+      const { memoryBytes, threads } = await encryptor.cost(request)
+      assert.ok(Number.isInteger(memoryBytes) && memoryBytes >= 0)
+      assert.ok(Number.isInteger(threads) && threads >= 1)
+      await fixture.spoil(request, 'blank')
+      await refused(encryptor.cost(request), 'not-luks')
+    })
+
+    it('lists what stands, with whose it is, and changes nothing', async () => {
+      const [request, other] = [await fixture.volume(), await fixture.volume()]
+      const ours = async () =>
+        (await encryptor.list()).filter(({ volumeId }) => volumeId === request.volumeId || volumeId === other.volumeId)
+      assert.deepEqual(await ours(), [])
+      const { view } = await encryptor.unlock(request, key())
+      const [found, ...more] = await ours()
+      assert.deepEqual(more, [])
+      assert.equal(found?.volumeId, request.volumeId)
+      if (traits.mappings) {
+        assert.deepEqual([found.path, found.luksUuid, found.over], [view.path, request.volumeId, request.source.path])
+        const held = await fixture.hold?.(view.path)
+        assert.ok((await ours())[0]?.holders.some(holder => holder.includes(held?.holder ?? '?')))
+        await held?.release()
+      }
+      assert.deepEqual(await encryptor.probe(request), view)
+      await encryptor.lock(request)
+      assert.deepEqual(await ours(), [])
+    })
+
     it('takes a volume of which no UUID is recorded yet, and tells its UUID', async () => {
       const request = { ...(await fixture.volume()), luksUuid: undefined }
       await encryptor.check(request, key())

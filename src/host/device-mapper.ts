@@ -49,6 +49,27 @@ export async function findMapping(host: Host, name: string, signal?: AbortSignal
   })
 }
 
+/** Every mapping that there is, with its table; none if the kernel has no device-mapper. */
+export async function readMappings(host: Host, signal?: AbortSignal): Promise<readonly MappingFacts[]> {
+  const infos = await listMappings(host, signal)
+  if (infos.length === 0) return []
+  const { stdout } = await host.run({ tool: 'dmsetup', args: ['table'], deadlineMs: DEADLINE_MS, signal })
+  const tables = parseTables(stdout)
+  return infos.map(info => ({ ...info, targets: tables.get(info.name) ?? [] }))
+}
+
+/** What `dmsetup table` printed of all mappings: a line for each target, with the name before it. */
+export function parseTables(stdout: string): ReadonlyMap<string, readonly MappingTarget[]> {
+  const tables = new Map<string, MappingTarget[]>()
+  for (const line of lines(stdout).filter(line => line !== 'No devices found')) {
+    const [, name, table] = /^(.+?): (\d+ \d+ .*)$/.exec(line) ?? []
+    // A mapping without a table has its name alone.
+    if (name !== undefined && table !== undefined) tables.set(name, [...(tables.get(name) ?? []), parseTarget(table)])
+    else if (!line.trimEnd().endsWith(':')) throw strange('table', line)
+  }
+  return tables
+}
+
 async function listMappings(host: Host, signal?: AbortSignal): Promise<readonly Omit<MappingFacts, 'targets'>[]> {
   if (!(await host.files.stat(CONTROL))) return []
   const args = ['info', '--columns', '--noheadings', '--separator', '|', '-o', 'name,uuid,major,minor,open']

@@ -33,6 +33,16 @@ export function nicConformance(name: string, make: () => Promise<NicFixture>): v
         return true
       })
 
+    it('lists taps, and nothing else', async () => {
+      const named = async (name: string) => (await nic.list()).filter(tap => tap.name === name)
+      assert.deepEqual(await named(fixture.free), [])
+      await fixture.add(fixture.free, 'tap')
+      assert.deepEqual(await named(fixture.free), [{ name: fixture.free }])
+      assert.deepEqual(await named(fixture.bridge), [])
+      await nic.unplug(spec)
+      assert.deepEqual(await named(fixture.free), [])
+    })
+
     it('plugs and unplugs, each twice', async () => {
       await nic.check(spec)
       await nic.plug(spec)

@@ -1,4 +1,4 @@
-import type { Connected, Connector } from '#src/connectors/connector.ts'
+import type { Connected, Connector, SourceFacts } from '#src/connectors/connector.ts'
 import type { Change } from '#src/core/change.ts'
 import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
 import type { DiskSource } from '#src/core/disk.ts'
@@ -49,7 +49,7 @@ export class SimConnector implements Connector {
   async disconnect(info: LocalConnectionInfo, signal?: AbortSignal): Promise<Change> {
     const loops = await this.#world.look(`connector find ${info.volume_id}`, () => this.#ours(info), signal)
     for (const loop of loops) {
-      await this.#world.effect(`losetup detach ${loop.path}`, () => this.#detach(info, loop), signal)
+      await this.#world.effect(`losetup detach ${loop.path}`, () => this.#detach(info.volume_id, loop), signal)
     }
     return loops.length > 0 ? 'made' : 'already'
   }
@@ -64,7 +64,7 @@ export class SimConnector implements Connector {
     )
   }
 
-  #detach(info: LocalConnectionInfo, loop: SimLoop): void {
+  #detach(volumeId: string, loop: SimLoop): void {
     const holders = this.#world.holders(loop.path)
     if (holders.length === 0) {
       this.#world.loops.delete(loop.path)
@@ -73,8 +73,8 @@ export class SimConnector implements Connector {
     throw new HoldfastError(
       'busy',
       'busy',
-      `${loop.path} of volume ${info.volume_id} cannot be detached: held by ${holders.join(', ')}`,
-      { details: { volume: info.volume_id, layer: 'connection' } },
+      `${loop.path} of volume ${volumeId} cannot be detached: held by ${holders.join(', ')}`,
+      { details: { volume: volumeId, layer: 'connection' } },
     )
   }
 
@@ -89,6 +89,35 @@ export class SimConnector implements Connector {
     if (!options.asBlock || file.kind === 'block') return sourceOf(info, file)
     const loop = this.#loopsOver(file)[0]
     return loop && sourceOf(info, file, loop.path)
+  }
+
+  list(signal?: AbortSignal): Promise<readonly SourceFacts[]> {
+    const facts = () =>
+      [...this.#world.loops.values()]
+        .toSorted((a, b) => a.path.length - b.path.length || (a.path < b.path ? -1 : 1))
+        .map(loop => this.#facts(loop))
+    return this.#world.look('losetup list', facts, signal)
+  }
+
+  #facts(loop: SimLoop): SourceFacts {
+    const gone = ![...this.#world.files.values()].includes(loop.file)
+    const over = gone ? `${loop.backingPath} (deleted)` : loop.backingPath
+    return { path: loop.path, volumeId: volumeOf(loop.backingPath), over, holders: this.#world.holders(loop.path) }
+  }
+
+  async remove({ path, over }: SourceFacts, signal?: AbortSignal): Promise<Change> {
+    const volumeId = volumeOf(over.replace(/ \(deleted\)$/, ''))
+    if (volumeId === undefined) {
+      throw new HoldfastError('unsafe', 'wrong-device', `${path} over ${over} is not a device of the pool`)
+    }
+    const find = () => {
+      const loop = this.#world.loops.get(path)
+      return loop && this.#facts(loop).over === over ? loop : undefined
+    }
+    const loop = await this.#world.look(`losetup find ${path}`, find, signal)
+    if (!loop) return 'already'
+    await this.#world.effect(`losetup detach ${path}`, () => this.#detach(volumeId, loop), signal)
+    return 'made'
   }
 
   #loopsOver(file: SimFile): readonly SimLoop[] {
@@ -134,6 +163,10 @@ export class SimConnector implements Connector {
     })
   }
 }
+
+/** By the names that the simulated volume service gives to its files. */
+const volumeOf = (path: string): string | undefined =>
+  /^(?:\/pool|\/var\/lib\/holdfast\/volumes\/pool)\/volume-([0-9a-f-]{36})$/.exec(path)?.[1]
 
 const readableUuid = (file: SimFile): string | undefined => (file.luks?.damaged ? undefined : file.luks?.uuid)
 

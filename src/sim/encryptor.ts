@@ -2,9 +2,19 @@ import type { Change } from '#src/core/change.ts'
 import type { GuestSource } from '#src/core/disk.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
-import type { DerivationCost, Encryptor, LockRequest, Unlocked, UnlockRequest } from '#src/encryptors/encryptor.ts'
+import type {
+  DerivationCost,
+  Encryptor,
+  LockRequest,
+  Unlocked,
+  UnlockRequest,
+  ViewFacts,
+} from '#src/encryptors/encryptor.ts'
 import { checkSimLuks, checkSimPassphrase, failure, simLuksOrNothing } from './luks.ts'
 import { hashOf, type SimLuks, type SimMapping, type World } from './world.ts'
+
+const OUR_NAME = /^crypt-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/
+const LUKS_UUID = /^CRYPT-LUKS[12]-([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})-(.+)$/
 
 const nameOf = (volumeId: string): string => `crypt-${volumeId}`
 const pathOf = (volumeId: string): string => `/dev/mapper/${nameOf(volumeId)}`
@@ -85,6 +95,30 @@ export class SimLuksEncryptor implements Encryptor {
 
   cost(request: UnlockRequest, signal?: AbortSignal): Promise<DerivationCost> {
     return this.#world.look(`luks cost ${request.volumeId}`, () => simCost(checkSimLuks(this.#world, request)), signal)
+  }
+
+  list(signal?: AbortSignal): Promise<readonly ViewFacts[]> {
+    const views = () =>
+      [...this.#world.mappings.values()]
+        .filter(({ name, target }) => target === 'crypt' || OUR_NAME.test(name))
+        .map(mapping => this.#facts(mapping))
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+    return this.#world.look('dmsetup list', views, signal)
+  }
+
+  #facts({ name, target, dmUuid: uuid, over }: SimMapping): ViewFacts {
+    const [, ...parts] = LUKS_UUID.exec(uuid) ?? []
+    const named = parts.pop()
+    const ours = named === name && target === 'crypt' ? OUR_NAME.exec(name)?.[1] : undefined
+    const path = `/dev/mapper/${name}`
+    return {
+      name,
+      path,
+      over,
+      holders: this.#world.holders(path),
+      ...(ours !== undefined && { volumeId: ours }),
+      ...(parts.length > 0 && { luksUuid: parts.join('-') }),
+    }
   }
 
   probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined> {
@@ -195,6 +229,14 @@ export class SimNativeEncryptor implements Encryptor {
       () => simCost(checkSimLuks(this.#world, request)),
       signal,
     )
+  }
+
+  list(signal?: AbortSignal): Promise<readonly ViewFacts[]> {
+    const views = () =>
+      [...this.#world.secrets.values()]
+        .map(({ uuid, usage }) => ({ name: uuid, ...(uuid === usage && { volumeId: uuid }), holders: [] }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+    return this.#world.look('secret list', views, signal)
   }
 
   probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined> {

@@ -1,6 +1,6 @@
 import type { Change } from '#src/core/change.ts'
 import { HoldfastError } from '#src/core/error.ts'
-import type { Nic, NicSpec } from '#src/nics/nic.ts'
+import type { Nic, NicSpec, TapFacts } from '#src/nics/nic.ts'
 import type { World } from './world.ts'
 
 const INTERFACE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/
@@ -42,6 +42,15 @@ export class SimNic implements Nic {
     if (!(await this.#world.look(`nic find ${nic.portId}`, standing, signal))) return 'already'
     const remove = () => (interfaces.delete(nic.tap) ? 'made' : 'already')
     return await this.#world.effect(`ip link delete ${nic.tap}`, remove, signal)
+  }
+
+  list(signal?: AbortSignal): Promise<readonly TapFacts[]> {
+    const taps = () =>
+      [...this.#world.interfaces.values()]
+        .filter(({ kind }) => kind === 'tap')
+        .map(({ name, bridge }): TapFacts => (bridge === undefined ? { name } : { name, bridge }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+    return this.#world.look('nic list', taps, signal)
   }
 }
 

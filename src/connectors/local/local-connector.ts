@@ -5,9 +5,9 @@ import { HoldfastError } from '#src/core/error.ts'
 import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
 import { attachLoop, detachLoop, type LoopFacts, listLoops, loopsOver, refreshLoop } from '#src/host/loop.ts'
-import type { Connected, Connector } from '../connector.ts'
+import type { Connected, Connector, SourceFacts } from '../connector.ts'
 import { type Identified, identify, identifyOrNothing } from './identify.ts'
-import { checkPoolPath } from './pool-path.ts'
+import { checkPoolPath, volumeOfPoolPath } from './pool-path.ts'
 
 export interface LocalConnectorOptions {
   /** Absolute; the only folder that volumes may lie in. */
@@ -52,7 +52,7 @@ export class LocalConnector implements Connector {
     await this.#checkInfo(info)
     const facts = await identifyOrNothing(this.#host, info)
     const loops = loopsOver(await listLoops(this.#host, signal), await this.#kernelPath(info), facts)
-    for (const loop of loops) await this.#detach(info, loop, signal)
+    for (const loop of loops) await this.#detach(info.volume_id, loop, signal)
     return loops.length > 0 ? 'made' : 'already'
   }
 
@@ -70,6 +70,37 @@ export class LocalConnector implements Connector {
     return loop && (await this.#hasSize(loop, found)) ? source(info, found, loop.path) : undefined
   }
 
+  async list(signal?: AbortSignal): Promise<readonly SourceFacts[]> {
+    const loops = (await listLoops(this.#host, signal)).toSorted((a, b) => byPath(a.path, b.path))
+    const pool = await this.#realPool()
+    return await Promise.all(
+      loops.map(async ({ path, backingPath }) => ({
+        path,
+        volumeId: volumeOfPoolPath(pool, backingPath),
+        over: backingPath,
+        holders: await holdersOf(this.#host, path),
+      })),
+    )
+  }
+
+  async remove({ path, over }: SourceFacts, signal?: AbortSignal): Promise<Change> {
+    const volume = volumeOfPoolPath(await this.#realPool(), over)
+    if (volume === undefined) {
+      const message = `${path} over ${over} is not a device of the pool ${this.#pool}; it is not detached`
+      throw new HoldfastError('unsafe', 'wrong-device', message, {
+        details: { layer: 'connection', left: 'it was not touched' },
+      })
+    }
+    const loop = (await listLoops(this.#host, signal)).find(other => other.path === path && other.backingPath === over)
+    if (!loop) return 'already'
+    await this.#detach(volume, loop, signal)
+    return 'made'
+  }
+
+  async #realPool(): Promise<string> {
+    return (await this.#host.files.realPath(this.#pool)) ?? this.#pool
+  }
+
   async #checkInfo(info: LocalConnectionInfo): Promise<void> {
     if (info.host !== this.#host.name) {
       throw new HoldfastError(
@@ -84,8 +115,7 @@ export class LocalConnector implements Connector {
 
   /** The path as the kernel keeps it for a loop device, links followed; also of a file that is gone. */
   async #kernelPath(info: LocalConnectionInfo): Promise<string> {
-    const pool = (await this.#host.files.realPath(this.#pool)) ?? this.#pool
-    return pool + info.data.device_path.slice(this.#pool.length)
+    return (await this.#realPool()) + info.data.device_path.slice(this.#pool.length)
   }
 
   /** A loop device over this very file that serves: all of it, and writable if it should be. */
@@ -122,12 +152,12 @@ export class LocalConnector implements Connector {
     return (await this.#host.files.stat(loop.path))?.size === found.facts.size
   }
 
-  async #detach(info: LocalConnectionInfo, loop: LoopFacts, signal?: AbortSignal): Promise<void> {
+  async #detach(volumeId: string, loop: LoopFacts, signal?: AbortSignal): Promise<void> {
     const device = (await this.#host.files.stat(loop.path))?.device
     const over = device === undefined ? [] : await devicesOver(this.#host, device)
-    if (over.length > 0) throw busy(info, loop, over)
+    if (over.length > 0) throw busy(volumeId, loop, over)
     if (await detachLoop(this.#host, loop, signal)) return
-    throw busy(info, loop, await holdersOf(this.#host, loop.path))
+    throw busy(volumeId, loop, await holdersOf(this.#host, loop.path))
   }
 }
 
@@ -141,17 +171,19 @@ const source = (info: LocalConnectionInfo, { facts, luksUuid }: Identified, bloc
   identity: { inode: facts.inode, luksUuid },
 })
 
-const busy = (info: LocalConnectionInfo, loop: LoopFacts, holders: readonly string[]) =>
+const busy = (volumeId: string, loop: LoopFacts, holders: readonly string[]) =>
   new HoldfastError(
     'busy',
     'busy',
-    `${loop.path} of volume ${info.volume_id} cannot be detached: ${describeHolders(holders)}`,
+    `${loop.path} of volume ${volumeId} cannot be detached: ${describeHolders(holders)}`,
     {
       details: {
-        volume: info.volume_id,
+        volume: volumeId,
         layer: 'connection',
         left: `${loop.path} over ${loop.backingPath}`,
         hint: 'end what holds it, then try again',
       },
     },
   )
+
+const byPath = (a: string, b: string): number => a.length - b.length || (a < b ? -1 : 1)

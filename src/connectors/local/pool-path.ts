@@ -1,5 +1,6 @@
 import { normalize } from 'node:path'
 import { HoldfastError } from '#src/core/error.ts'
+import { isUuid } from '#src/core/names.ts'
 import type { Host } from '#src/host/host.ts'
 
 /**
@@ -15,6 +16,16 @@ export async function checkPoolPath(host: Host, pool: string, path: string): Pro
   if (realPath === undefined || (realPool !== undefined && inside(realPool, realPath))) return
   throw unsafePath(path, `it leads to ${realPath}, outside of the pool ${pool}`)
 }
+
+/** The volume whose file this is, by its name in the pool; ` (deleted)` is the kernel's word for a file that is gone. */
+export function volumeOfPoolPath(pool: string, path: string): string | undefined {
+  const file = path.endsWith(DELETED) ? path.slice(0, -DELETED.length) : path
+  const prefix = `${pool}/volume-`
+  const id = file.startsWith(prefix) ? file.slice(prefix.length) : ''
+  return isUuid(id) ? id : undefined
+}
+
+const DELETED = ' (deleted)'
 
 const inside = (folder: string, path: string): boolean =>
   path.startsWith(folder.endsWith('/') ? folder : `${folder}/`) && path.length > folder.length + 1

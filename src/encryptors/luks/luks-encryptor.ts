@@ -1,21 +1,24 @@
+import { basename } from 'node:path'
 import type { Change } from '#src/core/change.ts'
 import type { GuestSource } from '#src/core/disk.ts'
 import { HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
 import { luksClose, luksOpen } from '#src/host/cryptsetup.ts'
-import type { MappingFacts } from '#src/host/device-mapper.ts'
-import { describeHolders, devicesOver } from '#src/host/holders.ts'
+import { type MappingFacts, readMappings } from '#src/host/device-mapper.ts'
+import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
-import type { DerivationCost, Encryptor, LockRequest, Unlocked, UnlockRequest } from '../encryptor.ts'
+import type { DerivationCost, Encryptor, LockRequest, Unlocked, UnlockRequest, ViewFacts } from '../encryptor.ts'
 import { checkLuksVolume, checkPassphrase } from '../luks-volume.ts'
 import {
   checkOurs,
   checkReleased,
   faultOf,
   findVolumeMapping,
+  isOfInterest,
   mappingName,
   mappingPath,
+  volumeOfMapping,
   withHolders,
 } from './mapping.ts'
 
@@ -151,6 +154,26 @@ export class LuksEncryptor implements Encryptor {
   async cost(request: UnlockRequest, signal?: AbortSignal): Promise<DerivationCost> {
     signal?.throwIfAborted()
     return (await checkLuksVolume(this.#host, request)).derivation
+  }
+
+  async list(signal?: AbortSignal): Promise<readonly ViewFacts[]> {
+    const mappings = (await readMappings(this.#host, signal)).filter(isOfInterest)
+    const views = mappings.map(async mapping => ({
+      name: mapping.name,
+      ...volumeOfMapping(mapping),
+      path: `/dev/mapper/${mapping.name}`,
+      over: await this.#below(mapping),
+      holders: await holdersOf(this.#host, `/dev/mapper/${mapping.name}`),
+    }))
+    return (await Promise.all(views)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** The name of the device below, by sysfs; else its numbers. */
+  async #below({ targets }: MappingFacts): Promise<string | undefined> {
+    const device = targets.find(({ below }) => below)?.below?.device
+    if (device === undefined) return undefined
+    const node = await this.#host.files.realPath(`/sys/dev/block/${device}`)
+    return node === undefined ? device : `/dev/${basename(node)}`
   }
 
   async probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined> {

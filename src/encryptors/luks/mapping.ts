@@ -75,6 +75,23 @@ function foreignness(volumeId: string, luksUuid: string | undefined, mapping: Ma
   return `has the device-mapper UUID '${mapping.uuid}'`
 }
 
+/** Crypt mappings, and whatever has a name of ours. */
+export const isOfInterest = ({ name, targets }: MappingFacts): boolean =>
+  targets.some(({ target }) => target === 'crypt') || OUR_NAME.test(name)
+
+const OUR_NAME = /^crypt-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/
+const LUKS_UUID = /^CRYPT-LUKS[12]-([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})-(.+)$/
+
+/** Whose mapping it is, by its name and device-mapper's UUID together; nothing if either is not as we make it. */
+export function volumeOfMapping({ name, uuid, targets }: MappingFacts): { volumeId?: string; luksUuid?: string } {
+  const [, ...parts] = LUKS_UUID.exec(uuid) ?? []
+  const named = parts.pop()
+  const luksUuid = parts.length > 0 ? parts.join('-') : undefined
+  const volumeId = OUR_NAME.exec(name)?.[1]
+  const ours = named === name && targets.length === 1 && targets[0]?.target === 'crypt'
+  return { ...(ours && volumeId !== undefined && { volumeId }), ...(luksUuid !== undefined && { luksUuid }) }
+}
+
 /** The same failure, with who holds the mapping. */
 export async function withHolders(host: Host, volumeId: string, error: unknown, also = ''): Promise<unknown> {
   if (!hasCode(error, 'busy')) return error

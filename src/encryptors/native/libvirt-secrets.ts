@@ -17,9 +17,9 @@ const NO_VALUE = '(no value yet)'
  * anyone). Nova's are neither.
  */
 export class LibvirtSecrets implements VolumeSecrets {
-  readonly #libvirt: Pick<Libvirt, 'secret'>
+  readonly #libvirt: Pick<Libvirt, 'secret' | 'connect'>
 
-  constructor(libvirt: Pick<Libvirt, 'secret'>) {
+  constructor(libvirt: Pick<Libvirt, 'secret' | 'connect'>) {
     this.#libvirt = libvirt
   }
 
@@ -50,6 +50,21 @@ export class LibvirtSecrets implements VolumeSecrets {
       const xml = await unlessAbsent(this.#libvirt.secret.getXMLDesc(secret, { signal }))
       if (xml === undefined) return undefined
       return { uuid: secret.uuid, hasValue: !descriptionOf(xml).includes(NO_VALUE) }
+    })
+  }
+
+  async list(signal?: AbortSignal): Promise<readonly { uuid: string; usage: string; description: string }[]> {
+    return await translated('listing the secrets', undefined, async () => {
+      const secrets = await this.#libvirt.connect.listAllSecrets(0, { signal })
+      const found = secrets
+        .filter(({ usageType }) => usageType === SecretUsage.VOLUME)
+        .map(async secret => {
+          const xml = await unlessAbsent(this.#libvirt.secret.getXMLDesc(secret, { signal }))
+          return xml === undefined
+            ? []
+            : [{ uuid: secret.uuid, usage: secret.usageID, description: descriptionOf(xml) }]
+        })
+      return (await Promise.all(found)).flat().toSorted((a, b) => (a.uuid < b.uuid ? -1 : 1))
     })
   }
 
@@ -119,7 +134,7 @@ async function unlessAbsent<T>(found: Promise<T>): Promise<T | undefined> {
 }
 
 /** What libvirt or its connection answered in the words of the ports. */
-async function translated<T>(what: string, volume: string, work: () => Promise<T>): Promise<T> {
+async function translated<T>(what: string, volume: string | undefined, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

@@ -26,6 +26,7 @@ const host: Host = {
 
 interface Kept {
   uuid: string
+  description?: string
   usage: string
   value?: string
 }
@@ -35,8 +36,8 @@ function keptSecrets(): VolumeSecrets & { readonly kept: Kept[] } {
   const kept: Kept[] = []
   return {
     kept,
-    async define({ uuid, usage }) {
-      if (!kept.some(other => other.uuid === uuid && other.usage === usage)) kept.push({ uuid, usage })
+    async define({ uuid, usage, description }) {
+      if (!kept.some(other => other.uuid === uuid && other.usage === usage)) kept.push({ uuid, usage, description })
     },
     async setValue(uuid, value) {
       const secret = kept.find(other => other.uuid === uuid)
@@ -47,6 +48,7 @@ function keptSecrets(): VolumeSecrets & { readonly kept: Kept[] } {
       const secret = kept.find(other => other.usage === usage)
       return secret && { uuid: secret.uuid, hasValue: secret.value !== undefined }
     },
+    list: async () => kept.map(one => ({ description: '', ...one })).toSorted((a, b) => (a.uuid < b.uuid ? -1 : 1)),
     async undefine(uuid) {
       const at = kept.findIndex(other => other.uuid === uuid)
       if (at >= 0) kept.splice(at, 1)
@@ -91,7 +93,9 @@ describe('the native encryptor', () => {
       secretUuid: request.volumeId,
       luksUuid: request.volumeId,
     })
-    assert.deepEqual(fixture.secrets.kept, [{ uuid: request.volumeId, usage: request.volumeId, value: RIGHT }])
+    const description = `Holdfast: passphrase of volume ${request.volumeId}`
+    const { volumeId: uuid } = request
+    assert.deepEqual(fixture.secrets.kept, [{ uuid, usage: uuid, description, value: RIGHT }])
   })
 
   it('counts a secret without a value as nothing, and gives it one (I4)', async () => {

@@ -4,9 +4,12 @@ import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
-import type { DerivationCost, Encryptor, LockRequest, Unlocked, UnlockRequest } from '../encryptor.ts'
+import type { DerivationCost, Encryptor, LockRequest, Unlocked, UnlockRequest, ViewFacts } from '../encryptor.ts'
 import { checkLuksVolume, checkPassphrase } from '../luks-volume.ts'
 import type { VolumeSecret, VolumeSecrets } from './volume-secrets.ts'
+
+/** Begins the description of each of our secrets; the volume's id follows. */
+const DESCRIPTION = 'Holdfast: passphrase of volume'
 
 /**
  * LUKS1 by QEMU itself: the view is the disk source, and a libvirt secret with the volume's id as its UUID and usage.
@@ -33,7 +36,7 @@ export class NativeEncryptor implements Encryptor {
     const { volumeId } = request
     const standing = await this.#find(volumeId, signal)
     if (!standing) {
-      const description = `Holdfast: passphrase of volume ${volumeId}`
+      const description = `${DESCRIPTION} ${volumeId}`
       await this.#secrets.define({ uuid: volumeId, usage: volumeId, description }, signal)
     }
     await this.#secrets.setValue(volumeId, passphrase.reveal(), signal)
@@ -58,6 +61,14 @@ export class NativeEncryptor implements Encryptor {
     signal?.throwIfAborted()
     checkProvider(request)
     return (await checkLuksVolume(this.#host, request)).derivation
+  }
+
+  async list(signal?: AbortSignal): Promise<readonly ViewFacts[]> {
+    const secrets = await this.#secrets.list(signal)
+    return secrets.map(({ uuid, usage, description }) => {
+      const ours = uuid === usage && description.startsWith(`${DESCRIPTION} ${uuid}`)
+      return { name: uuid, ...(ours && { volumeId: uuid }), holders: [] }
+    })
   }
 
   async probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined> {

@@ -18,6 +18,8 @@ export interface VolumeSecrets {
   /** Gives it a value, also in place of another. The bytes are not kept by us. */
   setValue(uuid: string, value: Uint8Array, signal?: AbortSignal): Promise<void>
   lookupByUsage(usage: string, signal?: AbortSignal): Promise<VolumeSecret | undefined>
+  /** All of this usage type, by whomever they were made, sorted by UUID. */
+  list(signal?: AbortSignal): Promise<readonly { uuid: string; usage: string; description: string }[]>
   /** False if there was none. */
   undefine(uuid: string, signal?: AbortSignal): Promise<boolean>
 }

@@ -1,12 +1,14 @@
+import { basename } from 'node:path'
 import type { Change } from '#src/core/change.ts'
 import { HoldfastError, hasCode } from '#src/core/error.ts'
 import type { Host } from '#src/host/host.ts'
-import type { Nic, NicSpec } from '../nic.ts'
+import type { Nic, NicSpec, TapFacts } from '../nic.ts'
 
 /** Linux: at most 15 characters, no slash, no blank; narrower here, so that a name is never a path or an option (I10). */
 const INTERFACE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/
 /** `IFF_TAP` of `linux/if_tun.h`, in `tun_flags` of sysfs. */
 const IFF_TAP = 0x0002
+const NET = '/sys/class/net'
 const DEADLINE_MS = 20_000
 
 /**
@@ -44,6 +46,19 @@ export class BridgeNic implements Nic {
       if (hasCode(error, 'command-failed') && (await this.#kind(nic.tap)) === undefined) return 'already'
       throw error
     }
+  }
+
+  async list(signal?: AbortSignal): Promise<readonly TapFacts[]> {
+    signal?.throwIfAborted()
+    const { files } = this.#host
+    const names = (await files.stat(NET)) ? await files.list(NET) : []
+    const taps: TapFacts[] = []
+    for (const name of names.toSorted()) {
+      if ((await this.#kind(name)) !== 'tap') continue
+      const bridge = await files.realPath(`${NET}/${name}/master`)
+      taps.push(bridge === undefined ? { name } : { name, bridge: basename(bridge) })
+    }
+    return taps
   }
 
   async #kind(name: string): Promise<'tap' | 'other' | undefined> {
