@@ -48,10 +48,11 @@ export const planHardReboot = (recorded: Recorded, options: { preflight: boolean
 
 /**
  * After a host boot: the same walk. Nothing stands that a preflight would protect, so that no key is derived twice; but the
- * volume service must say that the volumes are still this instance's, for they were out of reach for a while (I2).
+ * volume service must say that the volumes are still this instance's, for they were out of reach for a while (I2). What
+ * stands all the same goes first, so that nothing of an instance that has to wait is left open.
  */
 export const planResume = (recorded: Recorded): Plan =>
-  seq(domain(recorded, 'check-attachments'), bringDown(recorded), domain(recorded, 'undefine'), bringUp(recorded))
+  seq(bringDown(recorded), domain(recorded, 'undefine'), domain(recorded, 'check-attachments'), bringUp(recorded))
 
 export const planSoftReboot = (recorded: Recorded): Plan => domain(recorded, 'soft-reboot')
 

@@ -76,6 +76,30 @@ describe('an operation that is resumed and fails again', () => {
   }
 })
 
+describe('an instance that has to wait for the volume service', () => {
+  it('has nothing open meanwhile, though the boot was not why it is down', async () => {
+    const rig = new Rig()
+    const id = await rig.instance('web', [await rig.volume('luks2')])
+    rig.world.faults = ({ name }) =>
+      name.startsWith('cryptsetup luksClose') ? { when: 'before', do: 'fail', error: noSpace } : undefined
+    await assert.rejects(rig.instances.hardReboot(id))
+    const away = new HoldfastError('unavailable', 'volume-service-unavailable', 'no answer')
+    rig.world.faults = ({ name }) =>
+      name.startsWith('volumes ') ? { when: 'before', do: 'fail', error: away } : undefined
+
+    const { instances } = await rig.host.resume({ waitMs: 0 })
+
+    assert.deepEqual(
+      instances.map(({ outcome }) => outcome),
+      ['waiting-for-volume-service'],
+    )
+    assert.deepEqual(rig.traces(), [])
+    assert.deepEqual(violations(rig), [])
+    rig.allWell()
+    assert.equal((await rig.host.resume({ waitMs: 0 })).instances[0]?.outcome, 'resumed')
+  })
+})
+
 /** The operation that is under way, which no step was recorded of. */
 function begun(rig: Rig): string | undefined {
   const { operations, entries } = simStoreDisk(rig.world).rows
