@@ -95,6 +95,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 8, arbitrary: hotPlug },
   { weight: 2, arbitrary: fc.record({ do: just('delete' as const), instance }) },
   { weight: 3, arbitrary: fc.record({ do: just('resume' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: just('host-resume' as const) }) },
   { weight: 3, arbitrary: volumeVerb },
   { weight: 1, arbitrary: fc.record({ do: just('create-misnamed' as const), name: fc.constantFrom(...MISNAMES) }) },
 )

@@ -9,13 +9,13 @@ export interface Circumstances {
   readonly mischief: Mischief
   readonly pictures: readonly Picture[]
   readonly sight: Sight
-  /** Another operation is asked for at once: what it leaves unfinished this one may have to end. */
-  readonly paired: boolean
+  /** Asked for at once, this one among them: what another leaves unfinished this one may have to end. */
+  readonly together: readonly Operation[]
 }
 
 /** It has, or may have, an unfinished operation, which this one has to end first. */
-const isOpen = (instance: InstanceName, { sight, paired }: Circumstances): boolean =>
-  paired || sight.openInstances.has(instance)
+const isOpen = (instance: InstanceName, { sight, together }: Circumstances): boolean =>
+  together.length > 1 || sight.openInstances.has(instance)
 
 /** Why this operation may fail now although it should succeed by the picture alone; undefined: it may not. */
 export function doubtOf(operation: Operation, now: Circumstances): string | undefined {
@@ -24,6 +24,7 @@ export function doubtOf(operation: Operation, now: Circumstances): string | unde
   const instance = 'instance' in operation ? operation.instance : undefined
   const open = instance !== undefined && isOpen(instance, now)
   if (operation.do === 'create-misnamed') return undefined
+  if (operation.do === 'host-resume') return anyTrouble(now)
   if (operation.do === 'create' && now.sight.openInstances.has(operation.instance))
     return 'another create of that name is not ended'
   if (!isVolumeVerb(operation) && stage.away.has('libvirt')) return 'libvirt is away'
@@ -33,7 +34,10 @@ export function doubtOf(operation: Operation, now: Circumstances): string | unde
     return 'the volume service is away'
   const tangled = entangled(now.pictures, now.sight)
   if (volumesNamed(operation).some(name => tangled.has(name))) return 'its volume is in the middle of something'
-  if (volumes.some(name => isHarmed(operation, mischief.harmOf(name), open))) return 'a volume is not what it was'
+  const deletes =
+    operation.do === 'delete' && now.pictures.some(each => each.instances[operation.instance]?.goWith.length)
+  if (volumes.some(name => isHarmed(operation, mischief.harmOf(name), open || deletes)))
+    return 'a volume is not what it was'
   const ended = operation.do === 'resume' ? [...now.sight.openInstances] : open ? [instance] : []
   if (ended.some(name => now.pictures.some(picture => keeps(picture, name)))) {
     return 'a volume that goes with an instance is still needed, and so the deletion of that is stuck'
@@ -43,7 +47,16 @@ export function doubtOf(operation: Operation, now: Circumstances): string | unde
   return operation.do === 'detach' || open ? guestsKeep(stage) : undefined
 }
 
-export const isVolumeVerb = (operation: Operation): boolean => !('instance' in operation) && operation.do !== 'resume'
+export const isVolumeVerb = (operation: Operation): boolean =>
+  !('instance' in operation) && operation.do !== 'resume' && operation.do !== 'host-resume'
+
+/** Whatever may be wrong with the host concerns one instance or the other. */
+function anyTrouble({ stage, mischief, pictures, sight, together }: Circumstances): string | undefined {
+  if (stage.away.size > 0 || stage.disk.full || guestsKeep(stage) || !mischief.isMended()) return 'not all is well'
+  if (together.length > 1) return 'something else is done at once'
+  const stuck = [...sight.openInstances].some(name => pictures.some(picture => keeps(picture, name)))
+  return stuck ? 'a deletion is stuck' : undefined
+}
 
 const needsTap = ({ do: what }: Operation): boolean => ['start', 'soft-reboot', 'hard-reboot'].includes(what)
 
@@ -59,13 +72,13 @@ export const volumesNamed = (operation: Operation): readonly VolumeName[] =>
   'volumes' in operation ? operation.volumes : 'volume' in operation ? [operation.volume] : []
 
 /** Those that the operation has to do with, whichever picture is true. */
-function volumesOf(operation: Operation, { pictures, sight }: Circumstances): readonly VolumeName[] {
+function volumesOf(operation: Operation, { pictures, sight, together }: Circumstances): readonly VolumeName[] {
   const instances: Iterable<InstanceName> =
     operation.do === 'resume' ? sight.openInstances : 'instance' in operation ? [operation.instance] : []
   const theirs = [...instances].flatMap(name =>
     [sight.picture, ...pictures].flatMap(picture => picture.instances[name]?.volumes ?? []),
   )
-  return [...new Set([...volumesNamed(operation), ...theirs])]
+  return [...new Set([...together.flatMap(volumesNamed), ...theirs])]
 }
 
 /** A deletion that an earlier process left half done is finished before anything else, and needs the key manager. */
@@ -85,7 +98,7 @@ const needsService = (operation: Operation, volumes: readonly VolumeName[]): boo
   (isVolumeVerb(operation) || volumes.length > 0)
 
 /** Taking down what stands goes on over storage that is away or wrong; only what is foreign must not be touched. */
-function isHarmed(operation: Operation, harm: ReadonlySet<string>, open: boolean): boolean {
-  const down = ['stop', 'detach', 'delete'].includes(operation.do) && !open
+function isHarmed(operation: Operation, harm: ReadonlySet<string>, deep: boolean): boolean {
+  const down = ['stop', 'detach', 'delete'].includes(operation.do) && !deep
   return harm.has('obstacle') || harm.has('held') || (harm.has('storage') && !down)
 }

@@ -51,6 +51,11 @@ export class Mischief {
     return harm
   }
 
+  /** Nothing of the storage or of what is foreign is in the way of anybody. */
+  isMended(): boolean {
+    return this.#originals.size === 0 && !this.#foreign.some(({ stands }) => stands())
+  }
+
   isObstructed(instance: InstanceName): boolean {
     return this.#foreign.some(each => each.instance === instance && each.stands())
   }

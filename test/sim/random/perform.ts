@@ -93,6 +93,8 @@ export async function ask(stage: Stage, operation: Operation): Promise<unknown> 
       return await instances.attach(instanceId(stage, operation.instance), volumeId(stage, operation.volume))
     case 'detach':
       return await instances.detach(instanceId(stage, operation.instance), volumeId(stage, operation.volume))
+    case 'host-resume':
+      return await stage.rig.host.resume({ waitMs: 0 })
     case 'resume':
       return await operations.resume((await operations.list({ unfinished: true })).at(-1)?.id ?? '')
     case 'create-volume':

@@ -10,10 +10,10 @@ export interface Picture {
 }
 
 /**
- * `crashed`: recorded as running, and it does not. `error`: recorded as in error. `any`: one of all of these, told by
- * looking at it.
+ * `crashed`: recorded as running, and it does not; `cut`: because of a boot of the host. `waiting`: off until what it needs
+ * is back. `error`: recorded as in error. `any`: one of all of these, told by looking at it.
  */
-export type Power = 'on' | 'off' | 'crashed' | 'error' | 'any'
+export type Power = 'on' | 'off' | 'crashed' | 'cut' | 'waiting' | 'error' | 'any'
 
 export interface InstancePicture {
   readonly power: Power
@@ -75,11 +75,22 @@ export function forecast(picture: Picture, operation: Operation, abilities: Abil
       return attach(picture, operation, abilities)
     case 'detach':
       return detach(picture, operation)
+    case 'host-resume':
+      return { refusals: [], perhaps: [], after: brought(picture), halfway: [brought(picture, 'any')] }
     case 'resume':
       return { refusals: [], perhaps: [], after: picture, halfway: [] }
     default:
       return volumeVerb(picture, operation)
   }
+}
+
+/** What runs is not touched, what is wanted stopped stays so. */
+function brought(picture: Picture, cut: Power = 'on'): Picture {
+  const next = { on: 'on', off: 'off', crashed: 'crashed', cut, waiting: 'any', error: 'any', any: 'any' } as const
+  return namesOf(picture.instances).reduce((now, name) => {
+    const row = now.instances[name]
+    return row ? withInstance(now, name, { ...row, power: next[row.power] }) : now
+  }, picture)
 }
 
 const refused = (picture: Picture, refusals: readonly string[]): Forecast => ({
@@ -144,7 +155,7 @@ function attach(
 ): Forecast {
   const before = picture.instances[instance]
   if (!before) return refused(picture, ['instance-not-found'])
-  const unfit = before.power === 'crashed' || before.power === 'error' ? ['invalid-instance-state'] : []
+  const unfit = ['crashed', 'cut', 'error'].includes(before.power) ? ['invalid-instance-state'] : []
   const known = before.volumes.includes(volume) ? ['already-attached'] : volumeRefusals(picture, volume, abilities)
   const volumes = [...new Set([...before.volumes, volume])].toSorted()
   const after = withInstance(picture, instance, { ...before, volumes })

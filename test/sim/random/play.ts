@@ -3,7 +3,7 @@ import { doubtOf, isVolumeVerb, volumesNamed } from './doubt.ts'
 import { farewell, left } from './finale.ts'
 import { Mischief } from './mischief.ts'
 import { type Outcome, perform } from './perform.ts'
-import { type Abilities, EMPTY, forecast, type Picture, withInstance } from './picture.ts'
+import { type Abilities, EMPTY, forecast, type Picture, type Power, withInstance } from './picture.ts'
 import { differences, entangled, settled, sightOf } from './sight.ts'
 import { type Plant, Stage } from './stage.ts'
 import { type HostEvent, type Operation, type Run, type Step, VOLUMES } from './steps.ts'
@@ -71,7 +71,7 @@ class Player {
         mischief: this.#mischief,
         pictures: this.#pictures,
         sight,
-        paired: possible.length > 1,
+        together: possible,
       })
     const doubts = possible.map(doubt)
     const outcomes = await perform(this.#stage, possible, step.fault)
@@ -170,6 +170,7 @@ function after(picture: Picture, judged: Judged, refusals: string[]): readonly P
   // Of two at once one may see a volume that the other is about to delete.
   const going = judged.paired && must.includes('volume-not-found')
   if (outcome.state === 'done') {
+    if (operation.do === 'host-resume' && doubt !== undefined) return [picture, expected.after, ...expected.halfway]
     if (must.length === 0) return [expected.after]
     if (judged.loose) return [picture, expected.after]
     refusals.push(`'${told}' was done, and had to be refused as ${must.join(' or ')}`)
@@ -214,8 +215,14 @@ function afterEvent(picture: Picture, event: HostEvent): Picture {
   return ended.reduce((now, key) => {
     const name = key as keyof Picture['instances']
     const row = now.instances[name]
-    return row?.power === 'on' ? withInstance(now, name, { ...row, power: 'crashed' }) : now
+    const power = afterEnd(row?.power, event)
+    return row && power ? withInstance(now, name, { ...row, power }) : now
   }, picture)
+}
+
+function afterEnd(power: Power | undefined, event: HostEvent): Power | undefined {
+  if (event.do === 'power-cut') return power === 'on' || power === 'crashed' ? 'cut' : undefined
+  return power === 'on' ? 'crashed' : undefined
 }
 
 const distinct = (pictures: readonly Picture[]): readonly Picture[] => [

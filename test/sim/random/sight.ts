@@ -1,5 +1,6 @@
 import { simVolumeState } from '#src/sim/volume-state.ts'
 import type { World } from '#src/sim/world.ts'
+import type { InstanceRecord } from '#src/store/records.ts'
 import type { Picture, Power } from './picture.ts'
 import { namesOf, usersOf } from './picture.ts'
 import type { Stage } from './stage.ts'
@@ -56,10 +57,11 @@ function volumeRows(world: World) {
   })
 }
 
-function powerOf(stage: Stage, { id, status }: { readonly id: string; readonly status: string }): Power {
+function powerOf(stage: Stage, { id, status, wanted }: InstanceRecord): Power {
   const runs = stage.rig.libvirt.domains.get(id)?.live !== undefined
   if (status === 'ACTIVE') return runs ? 'on' : 'crashed'
-  return status === 'SHUTOFF' && !runs ? 'off' : 'error'
+  if (status !== 'SHUTOFF' || runs) return 'error'
+  return wanted === 'stopped' ? 'off' : 'waiting'
 }
 
 const sorted = <R>(rows: readonly (readonly [string, R])[]) =>
@@ -82,6 +84,8 @@ export function differences(picture: Picture, sight: Sight): readonly string[] {
 function instanceDiffers(picture: Picture, sight: Sight, name: InstanceName): readonly string[] {
   const wanted = picture.instances[name]
   const found = sight.picture.instances[name]
+  if (wanted?.power === 'cut' && found?.power === 'crashed')
+    return unequal(`instance ${name}`, wanted, { ...found, power: 'cut' })
   if (wanted?.power !== 'any' || !found) return unequal(`instance ${name}`, wanted, found)
   return unequal(`instance ${name}`, { ...wanted, power: found.power }, found)
 }

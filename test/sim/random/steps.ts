@@ -27,6 +27,8 @@ export type Operation =
   | { readonly do: 'start' | 'soft-reboot' | 'hard-reboot' | 'delete'; readonly instance: InstanceName }
   | { readonly do: 'stop'; readonly instance: InstanceName; readonly pull: boolean }
   | { readonly do: 'attach' | 'detach'; readonly instance: InstanceName; readonly volume: VolumeName }
+  /** What is done after a boot of the host: everything unfinished ended, and what the boot ended brought back. */
+  | { readonly do: 'host-resume' }
   /** The oldest operation that nobody has ended. */
   | { readonly do: 'resume' }
   | {

@@ -30,6 +30,8 @@ export function operationInWords(operation: Operation): string {
       return `attach ${operation.volume} to ${operation.instance}`
     case 'detach':
       return `detach ${operation.volume} from ${operation.instance}`
+    case 'host-resume':
+      return 'resume the host'
     case 'resume':
       return 'resume the oldest unfinished operation'
     case 'create-volume':
