@@ -119,9 +119,20 @@ describe('random runs', () => {
   it('did everything that there is to do, with success and without, and faults of every kind struck', () => {
     const all = logs.join('\n')
     const happened = (what: string) => assert.ok(new RegExp(what).test(all), `never happened: ${what}`)
-    const verbs = ['create instance', 'create volume', 'attach', 'detach', 'delete', 'start', 'stop', 'pull', 'resume']
+    const verbs = [
+      'create instance',
+      'create volume',
+      'attach',
+      'detach',
+      'delete',
+      'start',
+      'stop',
+      'pull',
+      'resume the oldest',
+    ]
     const others = ['reboot \\w+ soft', 'reboot \\w+ hard', 'make a snapshot', 'extend volume']
-    for (const verb of [...verbs, ...others, 'delete a snapshot']) happened(`\\d\\. ${verb}.*\n(   struck.*\n)*   done`)
+    for (const verb of [...verbs, ...others, 'delete a snapshot', 'resume the host'])
+      happened(`\\d\\. ${verb}.*\n(   struck.*\n)*   done`)
     for (const verb of [...verbs, ...others]) happened(`\\d\\. ${verb}.*\n(   struck.*\n)*   failed`)
     for (const what of ['die', 'fail', 'hang']) {
       for (const when of ['before', 'after']) {

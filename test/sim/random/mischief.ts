@@ -233,7 +233,9 @@ export class Mischief {
   /** Over a volume's own file, under its path: nobody could tell it from what Holdfast had made. */
   #putLoop(volume: VolumeName, file: SimFile, backingPath: string): string {
     const { loops } = this.#stage.world
-    const path = `/dev/loop${40 + this.#foreign.length}`
+    let number = 40
+    while (loops.has(`/dev/loop${number}`)) number++
+    const path = `/dev/loop${number}`
     const loop = { path, file, backingPath }
     loops.set(path, loop)
     const stands = () => loops.get(path) === loop
