@@ -253,7 +253,7 @@ describe('host resume --dry-run', () => {
     instance({ ...before, name: 'late', priority: -5 }, gone),
     instance({ ...before, name: 'first', priority: 9 }, gone),
     instance({ ...before, name: 'b' }, { power: 'shutoff' }),
-    instance({ ...before, name: 'a', bootId: 'boot', status: 'ERROR', taskState: 'waiting-for-key' }, gone),
+    instance({ ...before, name: 'a', bootId: 'boot', status: 'SHUTOFF', taskState: 'waiting-for-key' }, gone),
     instance({ ...before, name: 'broken', bootId: 'boot', status: 'ERROR' }, gone),
     instance({ ...before, name: 'never', bootId: undefined }, gone),
     instance({ ...before, name: 'off', wanted: 'stopped' }, gone),

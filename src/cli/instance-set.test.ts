@@ -112,23 +112,23 @@ describe('what is shown of an instance', () => {
 
   it('has what it waits for behind the status', async () => {
     for (const taskState of ['waiting-for-key', 'waiting-for-volume-service'] as const) {
-      const waiting = () => state({ status: 'ERROR', taskState })
+      const waiting = () => state({ status: 'SHUTOFF', taskState })
       assert.match(
         (await runCli('instance list', { state: waiting() })).stdout,
-        new RegExp(`web-1 +ERROR ${taskState} `),
+        new RegExp(`web-1 +SHUTOFF ${taskState} `),
       )
       assert.match(
         (await runCli('instance show web-1', { state: waiting() })).stdout,
-        new RegExp(`^status +ERROR ${taskState}$`, 'm'),
+        new RegExp(`^status +SHUTOFF ${taskState}$`, 'm'),
       )
       const json = JSON.parse((await runCli('instance show web-1 --json', { state: waiting() })).stdout)
       assert.equal(json['OS-EXT-STS:task_state'], taskState)
-      assert.equal(json.status, 'ERROR')
+      assert.equal(json.status, 'SHUTOFF')
     }
     const painted = await runCli('instance show web-1', {
-      state: state({ status: 'ERROR', taskState: 'waiting-for-key' }),
+      state: state({ status: 'SHUTOFF', taskState: 'waiting-for-key' }),
       tty: true,
     })
-    assert.ok(painted.stdout.includes('\u001b[31mERROR waiting-for-key'))
+    assert.ok(painted.stdout.includes('\u001b[33mSHUTOFF waiting-for-key'))
   })
 })

@@ -32,9 +32,11 @@ const COLOURS: ReadonlyMap<string, Colour> = new Map<string, Colour>([
   ...['BUILD', 'REBOOT', 'HARD_REBOOT', 'DELETING', 'rolled-back'].map(word => [word, 'yellow'] as const),
 ])
 
-/** A status in the colour of its first word. */
+const colourOf = (word: string): Colour | undefined =>
+  COLOURS.get(word) ?? (word.endsWith('ing') || word.startsWith('waiting-') ? 'yellow' : undefined)
+
+/** A status in its colour; of several words in that of the last one that has any. */
 export function paintStatus(paint: Paint, text: string): string {
-  const word = text.trimEnd().split(' ', 1)[0] ?? ''
-  const colour = COLOURS.get(word) ?? (word.endsWith('ing') || word.startsWith('waiting-') ? 'yellow' : undefined)
+  const colour = text.trimEnd().split(' ').map(colourOf).findLast(Boolean)
   return colour === undefined ? text : paint(colour, text)
 }
