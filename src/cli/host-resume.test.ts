@@ -69,9 +69,9 @@ describe('host resume', () => {
     assert.match(run.stdout, /\n1 back, 2 waiting, 1 failed, 1 running already, 1 off by itself and left off; it took/)
     assert.match(
       run.stderr,
-      /… instance web-4 waits for a key: no answer\n {2}waiting up to 1800 s; Ctrl-C ends the wait/,
+      /… instance web-4 is waiting-for-key: no answer\n {2}waiting up to 1800 s; Ctrl-C ends the wait/,
     )
-    assert.match(run.stderr, /… instance web-5 waits for the volume service: gone away\n/)
+    assert.match(run.stderr, /… instance web-5 is waiting-for-volume-service: gone away\n/)
     assert.match(run.stderr, /✘ instance web-6 did not come back: no file\n/)
     assert.match(run.stderr, /note: web-6: pulled the plug\n/)
   })
@@ -88,7 +88,7 @@ describe('host resume', () => {
     const state = stateOf([back])
     state.host.told = [waiting, { ...waiting, finishedAfterMs: 9000 }, back]
     const run = await runCli('host resume', { state })
-    assert.equal(run.stderr.match(/waits for a key/g)?.length, 1)
+    assert.equal(run.stderr.match(/is waiting-for-key/g)?.length, 1)
     assert.equal(run.stderr.match(/waiting up to/g)?.length, 1)
     assert.equal(run.code, 0)
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { hasCode } from '#src/core/error.ts'
-import { findMapping, parseInfo, parseTarget } from './device-mapper.ts'
+import { HoldfastError, hasCode } from '#src/core/error.ts'
+import { findMapping, parseInfo, parseTarget, readMappings } from './device-mapper.ts'
 import type { CommandRequest, Host } from './host.ts'
 import { createNodeHost } from './node-host.ts'
 
@@ -66,6 +66,16 @@ describe('looking for a mapping', () => {
   it('finds none where the kernel has no device-mapper, and runs nothing', async () => {
     const none = host(() => assert.fail('ran something'), false)
     assert.equal(await findMapping(none, 'crypt-a'), undefined)
+  })
+
+  it('finds none where the node is there and no kernel behind it; any other failure is one', async () => {
+    const failing = (words: string) =>
+      host(() => {
+        throw new HoldfastError('host-command', 'command-failed', `exit code 1 from dmsetup info: ${words}`)
+      })
+    const open = '/dev/mapper/control: open failed:'
+    assert.deepEqual(await readMappings(failing(`${open} No such device; Command failed.`)), [])
+    await assert.rejects(readMappings(failing(`${open} Permission denied`)), /Permission denied/)
   })
 
   it('takes one that goes away meanwhile as gone, and one whose table cannot be had as an error', async () => {

@@ -1,4 +1,4 @@
-import { HoldfastError } from '#src/core/error.ts'
+import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
 import type { Host } from './host.ts'
 
 export interface MappingFacts {
@@ -73,8 +73,14 @@ export function parseTables(stdout: string): ReadonlyMap<string, readonly Mappin
 async function listMappings(host: Host, signal?: AbortSignal): Promise<readonly Omit<MappingFacts, 'targets'>[]> {
   if (!(await host.files.stat(CONTROL))) return []
   const args = ['info', '--columns', '--noheadings', '--separator', '|', '-o', 'name,uuid,major,minor,open']
-  const { stdout } = await host.run({ tool: 'dmsetup', args, deadlineMs: DEADLINE_MS, signal })
-  return parseInfo(stdout)
+  try {
+    const { stdout } = await host.run({ tool: 'dmsetup', args, deadlineMs: DEADLINE_MS, signal })
+    return parseInfo(stdout)
+  } catch (error) {
+    // The node can be there without a kernel behind it.
+    if (isHoldfastError(error) && / open failed: No such device/.test(error.message)) return []
+    throw error
+  }
 }
 
 /** What `dmsetup info --columns` printed, by the columns that we ask for. */

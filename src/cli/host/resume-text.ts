@@ -114,9 +114,8 @@ function instanceLine(instance: ResumedInstance, paint: Paint): string {
     case 'stopped-itself':
       return `${paint('dim', '–')} instance ${name} went off by itself since the host booted, and is left off`
     case 'waiting-for-key':
-      return `${paint('yellow', '…')} instance ${name} waits for a key${why}`
     case 'waiting-for-volume-service':
-      return `${paint('yellow', '…')} instance ${name} waits for the volume service${why}`
+      return `${paint('yellow', '…')} instance ${name} is ${instance.outcome}${why}`
     case 'interrupted':
       return `${paint('yellow', '↩')} instance ${name} was not brought back${why}`
     case 'failed':
