@@ -34,16 +34,17 @@ export function doubtOf(operation: Operation, now: Circumstances): string | unde
     return 'the volume service is away'
   const tangled = entangled(now.pictures, now.sight)
   if (volumesNamed(operation).some(name => tangled.has(name))) return 'its volume is in the middle of something'
-  const deletes =
-    operation.do === 'delete' && now.pictures.some(each => each.instances[operation.instance]?.goWith.length)
-  if (volumes.some(name => isHarmed(operation, mischief.harmOf(name), open || deletes)))
+  const goWith = operation.do === 'delete' ? goingWith(operation.instance, now) : []
+  if (goWith.some(name => tangled.has(name))) return 'a volume that goes with it is in the middle of something'
+  if (volumes.some(name => isHarmed(operation, mischief.harmOf(name), open || goWith.length > 0)))
     return 'a volume is not what it was'
   const ended = operation.do === 'resume' ? [...now.sight.openInstances] : open ? [instance] : []
   if (ended.some(name => now.pictures.some(picture => keeps(picture, name)))) {
     return 'a volume that goes with an instance is still needed, and so the deletion of that is stuck'
   }
   if (operation.do === 'resume') return anyObstructed(now) || guestsKeep(stage)
-  if (instance !== undefined && mischief.isObstructed(instance) && needsTap(operation)) return 'its tap is taken'
+  if (instance !== undefined && mischief.isObstructed(instance) && (open || needsTap(operation)))
+    return 'its tap is taken'
   return operation.do === 'detach' || open ? guestsKeep(stage) : undefined
 }
 
@@ -70,6 +71,9 @@ function guestsKeep(stage: Stage): string | undefined {
 
 export const volumesNamed = (operation: Operation): readonly VolumeName[] =>
   'volumes' in operation ? operation.volumes : 'volume' in operation ? [operation.volume] : []
+
+const goingWith = (instance: InstanceName, { pictures }: Circumstances): readonly VolumeName[] =>
+  pictures.flatMap(each => each.instances[instance]?.goWith ?? [])
 
 /** Those that the operation has to do with, whichever picture is true. */
 function volumesOf(operation: Operation, { pictures, sight, together }: Circumstances): readonly VolumeName[] {

@@ -101,7 +101,9 @@ export function settled(picture: Picture, sight: Sight): Picture {
   for (const name of namesOf(instances)) {
     const row = instances[name]
     const power = sight.picture.instances[name]?.power
-    if (row?.power === 'any' && power && !sight.openInstances.has(name)) instances[name] = { ...row, power }
+    // Whether it crashed or a boot of the host ended it can't be seen.
+    const known = power !== undefined && power !== 'crashed' && !sight.openInstances.has(name)
+    if (row?.power === 'any' && known) instances[name] = { ...row, power }
   }
   return { ...picture, instances }
 }
