@@ -1,21 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { HoldfastError, hasCode } from '#src/core/error.ts'
-import { findMapping, parseInfo, parseTarget, readMappings } from './device-mapper.ts'
+import { hasCode } from '#src/core/error.ts'
+import { findMapping, parseTarget, readMappings } from './device-mapper.ts'
 import type { CommandRequest, Host } from './host.ts'
 import { createNodeHost } from './node-host.ts'
 
-const INFO = 'crypt-a|CRYPT-LUKS2-0a0b-crypt-a|253|3|1\nlin||253|4|0\n'
 const LUKS2 = '0 98304 crypt aes-xts-plain64 :64:logon:cryptsetup:0a0b-d0 0 7:0 32768 1 sector_size:4096'
 const LUKS1 = '0 2093056 crypt aes-xts-plain64 000000 0 253:17 4096'
 
 describe('dmsetup output', () => {
   it('is read', () => {
-    assert.deepEqual(parseInfo('No devices found\n'), [])
-    assert.deepEqual(parseInfo(INFO), [
-      { name: 'crypt-a', uuid: 'CRYPT-LUKS2-0a0b-crypt-a', device: '253:3', openCount: 1 },
-      { name: 'lin', uuid: '', device: '253:4', openCount: 0 },
-    ])
     const crypt = { target: 'crypt', cipher: 'aes-xts-plain64' }
     assert.deepEqual(parseTarget(LUKS2), {
       ...crypt,
@@ -32,8 +26,6 @@ describe('dmsetup output', () => {
 
   it('is refused if it is anything else (I10), without showing a table that could hold a key', () => {
     const strange = (error: unknown) => hasCode(error, 'tool-output')
-    for (const text of ['a', 'a|b|c|1|0', 'a|b|1|1', 'a|b|1|1|0|x', '|b|1|1|0'])
-      assert.throws(() => parseInfo(text), strange, text)
     for (const text of ['', '0 x crypt', 'x 1 linear']) assert.throws(() => parseTarget(text), strange, text)
     assert.throws(
       () => parseTarget('0 1 crypt aes 00112233 0 loop0 0'),
@@ -46,47 +38,83 @@ describe('dmsetup output', () => {
   })
 })
 
+const SYSFS = {
+  '/sys/block/dm-3/dm/name': 'crypt-a',
+  '/sys/block/dm-3/dm/uuid': 'CRYPT-LUKS2-0a0b-crypt-a',
+  '/sys/block/dm-3/dev': '253:3',
+  '/sys/block/dm-4/dm/name': 'lin',
+  '/sys/block/dm-4/dm/uuid': '',
+  '/sys/block/dm-4/dev': '253:4',
+}
+
 describe('looking for a mapping', () => {
-  const host = (answer: (request: CommandRequest) => { exitCode: number; stdout: string }, dm = true): Host => {
+  const host = (
+    answer: (request: CommandRequest) => { exitCode: number; stdout: string },
+    sysfs: () => Readonly<Record<string, string>> = () => SYSFS,
+  ): Host => {
     const real = createNodeHost()
     return {
       ...real,
-      files: { ...real.files, stat: async () => (dm ? await real.files.stat('/') : undefined) },
+      files: {
+        ...real.files,
+        list: async () => [...new Set(Object.keys(sysfs()).map(path => path.split('/')[3] ?? '')), 'vda'],
+        read: async path => (sysfs()[path] === undefined ? undefined : Buffer.from(`${sysfs()[path]}\n`)),
+      },
       run: async request => ({ ...answer(request), stderr: '' }),
     }
   }
+  const nothing = () => assert.fail('ran something')
 
   it('gives its table too', async () => {
-    const found = host(({ args }) => ({ exitCode: 0, stdout: args[0] === 'table' ? LUKS1 : INFO }))
-    const mapping = await findMapping(found, 'crypt-a')
-    assert.deepEqual([mapping?.device, mapping?.openCount, mapping?.targets], ['253:3', 1, [parseTarget(LUKS1)]])
-    assert.equal(await findMapping(found, 'crypt-b'), undefined)
+    const found = host(() => ({ exitCode: 0, stdout: LUKS1 }))
+    assert.deepEqual(await findMapping(found, 'crypt-a'), {
+      name: 'crypt-a',
+      uuid: 'CRYPT-LUKS2-0a0b-crypt-a',
+      device: '253:3',
+      targets: [parseTarget(LUKS1)],
+    })
   })
 
-  it('finds none where the kernel has no device-mapper, and runs nothing', async () => {
-    const none = host(() => assert.fail('ran something'), false)
-    assert.equal(await findMapping(none, 'crypt-a'), undefined)
+  it('runs nothing for one that is not there, nor where the kernel has no device-mapper', async () => {
+    assert.equal(await findMapping(host(nothing), 'crypt-b'), undefined)
+    assert.equal(
+      await findMapping(
+        host(nothing, () => ({})),
+        'crypt-a',
+      ),
+      undefined,
+    )
+    assert.deepEqual(await readMappings(host(nothing, () => ({}))), [])
   })
 
-  it('finds none where the node is there and no kernel behind it; any other failure is one', async () => {
-    const failing = (words: string) =>
-      host(() => {
-        throw new HoldfastError('host-command', 'command-failed', `exit code 1 from dmsetup info: ${words}`)
-      })
-    const open = '/dev/mapper/control: open failed:'
-    assert.deepEqual(await readMappings(failing(`${open} No such device; Command failed.`)), [])
-    await assert.rejects(readMappings(failing(`${open} Permission denied`)), /Permission denied/)
+  it('reads all of them at once, with their tables', async () => {
+    const all = host(() => ({
+      exitCode: 0,
+      stdout: `crypt-a: ${LUKS2}\nlin: 0 2048 linear 7:1 0\nlin: 2048 10 linear 7:2 0\nempty: \n`,
+    }))
+    assert.deepEqual(
+      (await readMappings(all)).map(({ name, targets }) => [name, targets.map(({ target }) => target)]),
+      [
+        ['crypt-a', ['crypt']],
+        ['lin', ['linear', 'linear']],
+      ],
+    )
+    await assert.rejects(readMappings(host(() => ({ exitCode: 0, stdout: 'what is this' }))), error =>
+      hasCode(error, 'tool-output'),
+    )
   })
 
   it('takes one that goes away meanwhile as gone, and one whose table cannot be had as an error', async () => {
-    let infos = 0
-    const going = host(({ args }) =>
-      args[0] === 'table' ? { exitCode: 1, stdout: '' } : { exitCode: 0, stdout: infos++ === 0 ? INFO : '' },
+    let gone = false
+    const going = host(
+      () => {
+        gone = true
+        return { exitCode: 1, stdout: '' }
+      },
+      () => (gone ? {} : SYSFS),
     )
     assert.equal(await findMapping(going, 'crypt-a'), undefined)
-    const failing = host(({ args }) =>
-      args[0] === 'table' ? { exitCode: 1, stdout: '' } : { exitCode: 0, stdout: INFO },
-    )
+    const failing = host(() => ({ exitCode: 1, stdout: '' }))
     await assert.rejects(findMapping(failing, 'crypt-a'), error => hasCode(error, 'command-failed'))
   })
 })

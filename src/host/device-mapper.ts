@@ -1,5 +1,6 @@
-import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
+import { HoldfastError } from '#src/core/error.ts'
 import type { Host } from './host.ts'
+import { readAttribute } from './sysfs.ts'
 
 export interface MappingFacts {
   readonly name: string
@@ -7,8 +8,6 @@ export interface MappingFacts {
   readonly uuid: string
   /** `<major>:<minor>` of the mapping. */
   readonly device: string
-  /** How many have it open, other mappings included. */
-  readonly openCount: number
   readonly targets: readonly MappingTarget[]
 }
 
@@ -23,7 +22,7 @@ export interface MappingTarget {
   readonly cipher?: string | undefined
 }
 
-const CONTROL = '/dev/mapper/control'
+const BLOCK = '/sys/block'
 const SECTOR = 512
 const DEADLINE_MS = 20_000
 
@@ -70,30 +69,19 @@ export function parseTables(stdout: string): ReadonlyMap<string, readonly Mappin
   return tables
 }
 
+/** Names and UUIDs as sysfs has them: no program is run, for a look is made before and after each change. */
 async function listMappings(host: Host, signal?: AbortSignal): Promise<readonly Omit<MappingFacts, 'targets'>[]> {
-  if (!(await host.files.stat(CONTROL))) return []
-  const args = ['info', '--columns', '--noheadings', '--separator', '|', '-o', 'name,uuid,major,minor,open']
-  try {
-    const { stdout } = await host.run({ tool: 'dmsetup', args, deadlineMs: DEADLINE_MS, signal })
-    return parseInfo(stdout)
-  } catch (error) {
-    // The node can be there without a kernel behind it.
-    if (isHoldfastError(error) && / open failed: No such device/.test(error.message)) return []
-    throw error
-  }
-}
-
-/** What `dmsetup info --columns` printed, by the columns that we ask for. */
-export function parseInfo(stdout: string): readonly Omit<MappingFacts, 'targets'>[] {
-  return lines(stdout)
-    .filter(line => line !== 'No devices found')
-    .map(line => {
-      const [name, uuid, major, minor, open, ...rest] = line.split('|').map(word => word.trim())
-      const numbers = [major, minor, open].map(word => Number(word || Number.NaN))
-      if (!name || uuid === undefined || rest.length > 0 || !numbers.every(Number.isInteger))
-        throw strange('info', line)
-      return { name, uuid, device: `${major}:${minor}`, openCount: Number(open) }
-    })
+  signal?.throwIfAborted()
+  const nodes = (await host.files.list(BLOCK)).filter(name => /^dm-\d+$/.test(name))
+  const found = await Promise.all(
+    nodes.map(async node => {
+      const attribute = (file: string) => readAttribute(host, `${BLOCK}/${node}/${file}`)
+      const [name, uuid, device] = [await attribute('dm/name'), await attribute('dm/uuid'), await attribute('dev')]
+      // It went away meanwhile.
+      return name === undefined || uuid === undefined || device === undefined ? undefined : { name, uuid, device }
+    }),
+  )
+  return found.filter(mapping => mapping !== undefined)
 }
 
 /** A line of `dmsetup table`: start, length, target and the target's own words. */

@@ -4,68 +4,72 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { hasCode } from '#src/core/error.ts'
 import { MIB } from '#src/core/sizes.ts'
 import { describeHolders, holdersOf } from './holders.ts'
-import { attachLoop, detachLoop, listLoops, loopsOver, parseLoops } from './loop.ts'
+import type { Host } from './host.ts'
+import { attachLoop, detachLoop, listLoops, loopsOver } from './loop.ts'
 import { createNodeHost } from './node-host.ts'
 
-const row = (name: string, inode: number, device: string, file: string) => ({
-  name,
-  'back-file': file,
-  'back-ino': inode,
-  'back-maj:min': `   ${device} `,
-  offset: 0,
-  sizelimit: 0,
-  ro: false,
-})
-const printed = (...rows: readonly unknown[]) => JSON.stringify({ loopdevices: rows })
+describe('loop devices in sysfs', () => {
+  const facts = (inode: string) =>
+    ({ kind: 'file', size: 0, allocated: 0, mode: 0o600, uid: 0, inode, device: '254:0' }) as const
+  /** A host with these files, `/pool/a` among them. */
+  const withFiles = (files: Readonly<Record<string, string>>): Host => {
+    const real = createNodeHost()
+    const names = [...new Set(Object.keys(files).map(path => path.split('/')[3] ?? ''))]
+    return {
+      ...real,
+      files: {
+        ...real.files,
+        list: async () => [...names, 'loop9', 'vda'],
+        read: async path => (files[path] === undefined ? undefined : Buffer.from(`${files[path]}\n`)),
+        stat: async path => (path === '/pool/a' ? facts('12:99') : path === '/elsewhere/a' ? facts('13:1') : undefined),
+      },
+    }
+  }
+  const loop = (number: number, file: string, more: { offset?: number; sizelimit?: number; ro?: number } = {}) => {
+    const at = `/sys/block/loop${number}`
+    return {
+      [`${at}/loop/backing_file`]: file,
+      [`${at}/loop/offset`]: String(more.offset ?? 0),
+      [`${at}/loop/sizelimit`]: String(more.sizelimit ?? 0),
+      [`${at}/ro`]: String(more.ro ?? 0),
+    }
+  }
 
-describe('losetup output', () => {
-  it('is read; nothing printed means no loop device', () => {
-    assert.deepEqual(parseLoops(''), [])
-    assert.deepEqual(parseLoops(printed(row('/dev/loop7', 12, '254:0', '/pool/a'))), [
+  it('are read, with the file below; one without a file is none', async () => {
+    const host = withFiles({ ...loop(7, '/pool/a'), ...loop(8, '/gone (deleted)', { offset: 512, ro: 1 }) })
+    assert.deepEqual(await listLoops(host), [
       {
         path: '/dev/loop7',
         backingPath: '/pool/a',
-        backingInode: 12,
-        backingDevice: '254:0',
+        backing: { inode: '12:99', device: '254:0' },
         readonly: false,
         whole: true,
       },
+      { path: '/dev/loop8', backingPath: '/gone (deleted)', backing: undefined, readonly: true, whole: false },
     ])
   })
 
-  it('is refused if it is anything else (I10)', () => {
-    const wrong = [
-      '{',
-      '[]',
-      'null',
-      '{"loopdevices":{}}',
-      printed({}),
-      printed({ ...row('/dev/loop1', 1, '1:1', ''), name: '/etc' }),
-    ]
-    for (const text of wrong)
-      assert.throws(
-        () => parseLoops(text),
-        error => hasCode(error, 'tool-output'),
-        text,
-      )
+  it('one that goes away while it is read is none', async () => {
+    const { [`/sys/block/loop7/ro`]: _, ...half } = loop(7, '/pool/a')
+    assert.deepEqual(await listLoops(withFiles(half)), [])
   })
 
-  it('finds a file by inode and file system, not by name, and a deleted one by its name', () => {
-    const loops = parseLoops(
-      printed(
-        row('/dev/loop0', 12, '254:0', '/elsewhere/a'),
-        row('/dev/loop1', 12, '0:27', '/pool/a'),
-        row('/dev/loop2', 13, '254:0', '/pool/a'),
-        row('/dev/loop3', 14, '254:0', '/pool/a (deleted)'),
-      ),
-    )
-    const found = (facts?: { inode: string; device: string }) =>
-      loopsOver(loops, '/pool/a', facts).map(({ path }) => path)
-    assert.deepEqual(found({ inode: '12:99', device: '254:0' }), ['/dev/loop0', '/dev/loop3'])
-    assert.deepEqual(found(), ['/dev/loop3'])
+  it('are found by file and file system, not by name, and over a deleted one by its name', async () => {
+    const host = withFiles({
+      ...loop(0, '/pool/a'),
+      ...loop(1, '/elsewhere/a'),
+      ...loop(2, '/pool/a (deleted)'),
+      ...loop(3, '/pool/b (deleted)'),
+    })
+    const loops = await listLoops(host)
+    const found = (file?: { inode: string; device: string }) =>
+      loopsOver(loops, '/pool/a', file).map(({ path }) => path)
+    assert.deepEqual(found({ inode: '12:99', device: '254:0' }), ['/dev/loop0', '/dev/loop2'])
+    assert.deepEqual(found({ inode: '12:99', device: '0:27' }), ['/dev/loop2'])
+    assert.deepEqual(found({ inode: '13:1', device: '254:0' }), ['/dev/loop1', '/dev/loop2'])
+    assert.deepEqual(found(), ['/dev/loop2'])
   })
 })
 

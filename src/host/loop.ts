@@ -1,80 +1,72 @@
 import { HoldfastError, hasCode } from '#src/core/error.ts'
 import type { FileFacts, Host } from './host.ts'
+import { readAttribute } from './sysfs.ts'
 
 export interface LoopFacts {
   /** `/dev/loop3` */
   readonly path: string
   /** Name of the file when it was attached; the kernel adds ` (deleted)` when it is gone. */
   readonly backingPath: string
-  readonly backingInode: number
-  /** `<major>:<minor>` of the file system of the file. */
-  readonly backingDevice: string
+  /** Of the file that has this name now: the one below, for the kernel tells of one that was deleted or renamed. */
+  readonly backing: Pick<FileFacts, 'inode' | 'device'> | undefined
   readonly readonly: boolean
   /** Maps the file whole, from its beginning. */
   readonly whole: boolean
 }
 
-const COLUMNS = 'NAME,BACK-FILE,BACK-INO,BACK-MAJ:MIN,OFFSET,SIZELIMIT,RO'
+const BLOCK = '/sys/block'
 const DELETED = ' (deleted)'
 const DEADLINE_MS = 20_000
 /** How long somebody who looked at the device in passing (udev) may keep it from going away. */
 const GONE_WITHIN_MS = 3_000
 const POLL_MS = 50
 
+/**
+ * Every loop device that has a file below, as sysfs has it: no program is run, for a look is made before and after
+ * each change, and `losetup --list` takes longer with each device that there is.
+ */
 export async function listLoops(host: Host, signal?: AbortSignal): Promise<readonly LoopFacts[]> {
-  const args = ['--list', '--json', '--output', COLUMNS]
-  const { stdout } = await host.run({ tool: 'losetup', args, deadlineMs: DEADLINE_MS, signal })
-  return parseLoops(stdout)
+  signal?.throwIfAborted()
+  const names = (await host.files.list(BLOCK)).filter(name => /^loop\d+$/.test(name))
+  const loops = await Promise.all(names.map(name => readLoop(host, name)))
+  return loops.filter(loop => loop !== undefined)
 }
 
-/** What `losetup --list --json` printed: nothing at all if there is no loop device. */
-export function parseLoops(stdout: string): readonly LoopFacts[] {
-  if (stdout.trim() === '') return []
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(stdout)
-  } catch (cause) {
-    throw strange('it is not JSON', cause)
-  }
-  const rows = (parsed as { loopdevices?: unknown } | null)?.loopdevices
-  if (!Array.isArray(rows)) throw strange("there is no list 'loopdevices'")
-  return rows.map(parseLoop)
-}
-
-function parseLoop(row: Record<string, unknown>): LoopFacts {
-  const path = row.name
-  const inode = row['back-ino']
-  const device = row['back-maj:min']
-  const file = row['back-file'] ?? ''
-  if (typeof path !== 'string' || !/^\/dev\/loop\d+$/.test(path)) throw strange('a row has no device')
-  if (typeof inode !== 'number' || typeof device !== 'string' || typeof file !== 'string') {
-    throw strange(`the row of ${path} does not say what lies below`)
-  }
+async function readLoop(host: Host, name: string): Promise<LoopFacts | undefined> {
+  const attribute = (file: string) => readAttribute(host, `${BLOCK}/${name}/${file}`)
+  const backingPath = await attribute('loop/backing_file')
+  if (backingPath === undefined) return undefined
+  const [offset, limit, readonly] = [
+    await attribute('loop/offset'),
+    await attribute('loop/sizelimit'),
+    await attribute('ro'),
+  ]
+  // It went away meanwhile.
+  if (offset === undefined || limit === undefined || readonly === undefined) return undefined
+  const facts = backingPath.endsWith(DELETED) ? undefined : await host.files.stat(backingPath)
   return {
-    path,
-    backingPath: file,
-    backingInode: inode,
-    backingDevice: device.trim(),
-    readonly: row.ro === true,
-    whole: row.offset === 0 && row.sizelimit === 0,
+    path: `/dev/${name}`,
+    backingPath,
+    backing: facts && { inode: facts.inode, device: facts.device },
+    readonly: readonly !== '0',
+    whole: offset === '0' && limit === '0',
   }
 }
 
 /**
- * Loop devices over this very file, by inode and file system; and those over a file that had this path and was deleted.
- * `facts`: of the file that is there now, if it is the right one.
+ * Loop devices over this very file; and those over a file that had this path and was deleted. `facts`: of the file that is
+ * there now, if it is the right one.
  */
 export function loopsOver(
   loops: readonly LoopFacts[],
   path: string,
   facts: Pick<FileFacts, 'inode' | 'device'> | undefined,
 ): readonly LoopFacts[] {
-  const inode = facts && Number(facts.inode.split(':')[0])
-  return loops.filter(
-    loop =>
-      loop.backingPath === path + DELETED || (loop.backingInode === inode && loop.backingDevice === facts?.device),
-  )
+  return loops.filter(loop => loop.backingPath === path + DELETED || (facts !== undefined && isOver(loop, facts)))
 }
+
+export const isOver = ({ backing }: LoopFacts, facts: Pick<FileFacts, 'inode' | 'device'>): boolean =>
+  backing?.inode === facts.inode && backing.device === facts.device
 
 /** Attaches a free loop device to the whole file, past the page cache where the file system can, and gives its path. */
 export async function attachLoop(
@@ -120,7 +112,7 @@ export async function detachLoop(host: Host, loop: LoopFacts, signal?: AbortSign
 }
 
 const sameLoop = (a: LoopFacts, b: LoopFacts): boolean =>
-  a.path === b.path && a.backingInode === b.backingInode && a.backingDevice === b.backingDevice
+  a.path === b.path && a.backingPath === b.backingPath && a.backing?.inode === b.backing?.inode
 
 const strange = (why: string, cause?: unknown) =>
   new HoldfastError('host-command', 'tool-output', `losetup printed what we do not understand: ${why}`, { cause })

@@ -4,7 +4,7 @@ import type { DiskSource } from '#src/core/disk.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
-import { attachLoop, detachLoop, type LoopFacts, listLoops, loopsOver, refreshLoop } from '#src/host/loop.ts'
+import { attachLoop, detachLoop, isOver, type LoopFacts, listLoops, loopsOver, refreshLoop } from '#src/host/loop.ts'
 import type { Connected, Connector, SourceFacts } from '../connector.ts'
 import { type Identified, identify, identifyOrNothing } from './identify.ts'
 import { checkPoolPath, volumeOfPoolPath } from './pool-path.ts'
@@ -122,7 +122,7 @@ export class LocalConnector implements Connector {
   async #findLoop(info: LocalConnectionInfo, found: Identified, signal?: AbortSignal): Promise<LoopFacts | undefined> {
     const readonly = info.data.access_mode === 'ro'
     const loops = loopsOver(await listLoops(this.#host, signal), info.data.device_path, found.facts)
-    return loops.find(loop => loop.whole && loop.readonly === readonly && isOver(loop, found))
+    return loops.find(loop => loop.whole && loop.readonly === readonly && isOver(loop, found.facts))
   }
 
   async #attach(info: LocalConnectionInfo, found: Identified, signal?: AbortSignal): Promise<string> {
@@ -131,7 +131,7 @@ export class LocalConnector implements Connector {
       signal,
     })
     const loop = (await listLoops(this.#host, signal)).find(other => other.path === path)
-    if (loop && isOver(loop, found)) return path
+    if (loop && isOver(loop, found.facts)) return path
     if (loop) await detachLoop(this.#host, loop, signal)
     throw new HoldfastError(
       'unsafe',
@@ -160,9 +160,6 @@ export class LocalConnector implements Connector {
     throw busy(volumeId, loop, await holdersOf(this.#host, loop.path))
   }
 }
-
-const isOver = (loop: LoopFacts, { facts }: Identified): boolean =>
-  loop.backingInode === Number(facts.inode.split(':')[0]) && loop.backingDevice === facts.device
 
 const source = (info: LocalConnectionInfo, { facts, luksUuid }: Identified, block?: string): DiskSource => ({
   kind: block === undefined && facts.kind === 'file' ? 'file' : 'block',
