@@ -19,10 +19,13 @@ interface Stage {
 
 /** By convention the tests that start real daemons or guests; they run one file at a time. */
 const REAL = ['lab/**/*.test.ts', 'src/**/real.test.ts']
+/** Of these the ones that boot a guest again and again: minutes, told apart so that each has a time limit of its own. */
+const KILLS = ['lab/kills/**/*.test.ts']
 /** Beside the code, but on real devices or daemons of this machine: by convention named so. */
 const ROOT = ['src/**/*-root.test.ts']
 const UNIT_LIMIT_MS = 120_000
 const LIMIT_MS = 600_000
+const KILLS_LIMIT_MS = 1_200_000
 const UNIT = ['src/**/*.test.ts']
 const HERE = ['{src,test,tools,bench}/**/*.test.{ts,mjs}']
 
@@ -47,7 +50,8 @@ async function unitStages(wanted: readonly string[]): Promise<readonly Stage[]> 
 
 /** All of them, or those that hold one of the wanted files. */
 async function allStages(wanted: readonly string[]): Promise<readonly Stage[]> {
-  const [here, lab] = [chosen(await filesHere(HERE, REAL), wanted), chosen(await filesHere(REAL, []), wanted)]
+  const [here, lab] = [chosen(await filesHere(HERE, REAL), wanted), chosen(await filesHere(REAL, KILLS), wanted)]
+  const kills = chosen(await filesHere(KILLS, []), wanted)
   const guests = await Promise.all(
     SUITES.map(async suite => ({ suite, files: chosen(await filesOf(suite.tests), wanted) })),
   )
@@ -62,11 +66,17 @@ async function allStages(wanted: readonly string[]): Promise<readonly Stage[]> {
     ...(lab.length > 0
       ? [{ name: 'lab', ...root, run: () => runFiles(lab, { timeoutMs: LIMIT_MS, concurrency: 1 }) }]
       : []),
+    ...(kills.length > 0
+      ? [{ name: 'lab kills', ...root, run: () => runFiles(kills, { timeoutMs: killsLimitMs(), concurrency: 1 }) }]
+      : []),
     ...guests
       .filter(({ files }) => files.length > 0)
       .map(({ suite, files }) => ({ name: `lab ${suite.name}`, ...root, run: () => runGuest(suite, files) })),
   ]
 }
+
+/** Whoever asks for more power cuts gives them time: one takes 10 s, or 25 with a real libvirt. */
+const killsLimitMs = (): number => KILLS_LIMIT_MS + Number(process.env.HOLDFAST_KILLS ?? 0) * 60_000
 
 /** Files that match, but for those that match `without` or run in a lab guest only. */
 const filesHere = async (globs: readonly string[], without: readonly string[]): Promise<readonly string[]> =>
