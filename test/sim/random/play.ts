@@ -129,7 +129,8 @@ class Player {
       const found = this.#unexpected.length > 0 ? this.#unexpected : this.#look()
       if (found.length > 0) return found
     }
-    // The volume service of a process that is the first to use it ends what the one before left.
+    // A volume service settles what is half done when a process opens it.
+    await this.#stage.restart()
     await this.#stage.rig.parts.volumes.getAll()
     return left(this.#stage)
   }
