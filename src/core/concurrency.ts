@@ -44,3 +44,27 @@ export class KeyedLock {
     return await this.run(first, () => this.runAll(rest, work))
   }
 }
+
+/**
+ * One answer for all who ask at the same time: whoever asks before `read` begins shares what it gives; whoever asks while it
+ * runs may have changed something since, and shares the next. The answer is never older than the question.
+ */
+export class SharedRead<T> {
+  readonly #read: () => Promise<T>
+  #running: Promise<unknown> = Promise.resolve()
+  #next: Promise<T> | undefined
+
+  constructor(read: () => Promise<T>) {
+    this.#read = read
+  }
+
+  get(): Promise<T> {
+    this.#next ??= this.#running.then(() => {
+      const reading = this.#read()
+      this.#next = undefined
+      this.#running = reading.catch(() => {})
+      return reading
+    })
+    return this.#next
+  }
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { hasCode } from '#src/core/error.ts'
-import { findMapping, parseTarget, readMappings } from './device-mapper.ts'
+import { Mappings, parseTarget } from './device-mapper.ts'
 import type { CommandRequest, Host } from './host.ts'
 import { createNodeHost } from './node-host.ts'
 
@@ -57,6 +57,7 @@ describe('looking for a mapping', () => {
       ...real,
       files: {
         ...real.files,
+        stat: async () => undefined,
         list: async () => [...new Set(Object.keys(sysfs()).map(path => path.split('/')[3] ?? '')), 'vda'],
         read: async path => (sysfs()[path] === undefined ? undefined : Buffer.from(`${sysfs()[path]}\n`)),
       },
@@ -66,8 +67,8 @@ describe('looking for a mapping', () => {
   const nothing = () => assert.fail('ran something')
 
   it('gives its table too', async () => {
-    const found = host(() => ({ exitCode: 0, stdout: LUKS1 }))
-    assert.deepEqual(await findMapping(found, 'crypt-a'), {
+    const found = host(() => ({ exitCode: 0, stdout: `crypt-a: ${LUKS1}\n` }))
+    assert.deepEqual(await new Mappings(found).find('crypt-a'), {
       name: 'crypt-a',
       uuid: 'CRYPT-LUKS2-0a0b-crypt-a',
       device: '253:3',
@@ -76,15 +77,15 @@ describe('looking for a mapping', () => {
   })
 
   it('runs nothing for one that is not there, nor where the kernel has no device-mapper', async () => {
-    assert.equal(await findMapping(host(nothing), 'crypt-b'), undefined)
+    assert.equal(await new Mappings(host(nothing)).find('crypt-b'), undefined)
     assert.equal(
-      await findMapping(
+      await new Mappings(
         host(nothing, () => ({})),
         'crypt-a',
       ),
       undefined,
     )
-    assert.deepEqual(await readMappings(host(nothing, () => ({}))), [])
+    assert.deepEqual(await new Mappings(host(nothing, () => ({}))).list(), [])
   })
 
   it('reads all of them at once, with their tables', async () => {
@@ -93,15 +94,36 @@ describe('looking for a mapping', () => {
       stdout: `crypt-a: ${LUKS2}\nlin: 0 2048 linear 7:1 0\nlin: 2048 10 linear 7:2 0\nempty: \n`,
     }))
     assert.deepEqual(
-      (await readMappings(all)).map(({ name, targets }) => [name, targets.map(({ target }) => target)]),
+      (await new Mappings(all).list()).map(({ name, targets }) => [name, targets.map(({ target }) => target)]),
       [
         ['crypt-a', ['crypt']],
         ['lin', ['linear', 'linear']],
       ],
     )
-    await assert.rejects(readMappings(host(() => ({ exitCode: 0, stdout: 'what is this' }))), error =>
+    await assert.rejects(new Mappings(host(() => ({ exitCode: 0, stdout: 'what is this' }))).list(), error =>
       hasCode(error, 'tool-output'),
     )
+  })
+
+  it('reads the tables once for all who ask at the same time, and anew for who asks later', async () => {
+    let runs = 0
+    const mappings = new Mappings(
+      host(() => {
+        runs++
+        return { exitCode: 0, stdout: `crypt-a: ${LUKS1}\nlin: 0 2048 linear 7:1 0\n` }
+      }),
+    )
+    const names = Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? 'crypt-a' : 'lin'))
+    const found = await Promise.all(names.map(name => mappings.find(name)))
+    assert.deepEqual(
+      found.map(mapping => mapping?.name),
+      names,
+    )
+    // Whoever asked while the first was under way shared the second.
+    assert.ok(runs <= 2, String(runs))
+    const before = runs
+    await mappings.find('lin')
+    assert.equal(runs, before + 1)
   })
 
   it('takes one that goes away meanwhile as gone, and one whose table cannot be had as an error', async () => {
@@ -109,12 +131,12 @@ describe('looking for a mapping', () => {
     const going = host(
       () => {
         gone = true
-        return { exitCode: 1, stdout: '' }
+        return { exitCode: 0, stdout: '' }
       },
       () => (gone ? {} : SYSFS),
     )
-    assert.equal(await findMapping(going, 'crypt-a'), undefined)
-    const failing = host(() => ({ exitCode: 1, stdout: '' }))
-    await assert.rejects(findMapping(failing, 'crypt-a'), error => hasCode(error, 'command-failed'))
+    assert.equal(await new Mappings(going).find('crypt-a'), undefined)
+    const failing = host(() => ({ exitCode: 0, stdout: '' }))
+    await assert.rejects(new Mappings(failing).find('crypt-a'), error => hasCode(error, 'command-failed'))
   })
 })

@@ -1,3 +1,4 @@
+import { SharedRead } from '#src/core/concurrency.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import type { Host } from './host.ts'
 import { readAttribute } from './sysfs.ts'
@@ -27,34 +28,47 @@ const SECTOR = 512
 const DEADLINE_MS = 20_000
 
 /**
- * The mapping of this name as the kernel has it; undefined if there is none, or the kernel has no device-mapper.
- * Keys are never asked for.
+ * The kernel's mappings, each with its table; none if the kernel has no device-mapper. Keys are never asked for. Tables are
+ * read for all who ask at once: a look is made before and after each change, and each `dmsetup` costs a process.
  */
-export async function findMapping(host: Host, name: string, signal?: AbortSignal): Promise<MappingFacts | undefined> {
-  const all = await listMappings(host, signal)
-  const info = all.find(mapping => mapping.name === name)
-  if (!info) return undefined
-  const { exitCode, stdout } = await host.run({
-    tool: 'dmsetup',
-    args: ['table', name],
-    deadlineMs: DEADLINE_MS,
-    okCodes: [0, 1],
-    signal,
-  })
-  if (exitCode === 0) return { ...info, targets: lines(stdout).map(parseTarget) }
-  if ((await listMappings(host, signal)).every(mapping => mapping.name !== name)) return undefined
-  throw new HoldfastError('host-command', 'command-failed', `exit code 1 from dmsetup table ${name}`, {
-    details: { command: `dmsetup table ${name}`, exitCode },
-  })
+export class Mappings {
+  readonly #host: Host
+  readonly #tables: SharedRead<ReadonlyMap<string, readonly MappingTarget[]>>
+
+  constructor(host: Host) {
+    this.#host = host
+    this.#tables = new SharedRead(() => readTables(host))
+  }
+
+  /** The mapping of this name; undefined if there is none. */
+  async find(name: string, signal?: AbortSignal): Promise<MappingFacts | undefined> {
+    signal?.throwIfAborted()
+    const node = await findNode(this.#host, name)
+    const info = node === undefined ? undefined : await readMapping(this.#host, node)
+    // Another may have its number by now.
+    if (info?.name !== name) return undefined
+    const targets = (await this.#tables.get()).get(name)
+    signal?.throwIfAborted()
+    if (targets) return { ...info, targets }
+    if ((await findNode(this.#host, name)) === undefined) return undefined
+    throw new HoldfastError('host-command', 'command-failed', `dmsetup table gives no table of mapping ${name}`, {
+      details: { command: 'dmsetup table' },
+    })
+  }
+
+  /** All of them, by whomever they were made. */
+  async list(signal?: AbortSignal): Promise<readonly MappingFacts[]> {
+    signal?.throwIfAborted()
+    const infos = await listMappings(this.#host)
+    if (infos.length === 0) return []
+    const tables = await this.#tables.get()
+    return infos.map(info => ({ ...info, targets: tables.get(info.name) ?? [] }))
+  }
 }
 
-/** Every mapping that there is, with its table; none if the kernel has no device-mapper. */
-export async function readMappings(host: Host, signal?: AbortSignal): Promise<readonly MappingFacts[]> {
-  const infos = await listMappings(host, signal)
-  if (infos.length === 0) return []
-  const { stdout } = await host.run({ tool: 'dmsetup', args: ['table'], deadlineMs: DEADLINE_MS, signal })
-  const tables = parseTables(stdout)
-  return infos.map(info => ({ ...info, targets: tables.get(info.name) ?? [] }))
+async function readTables(host: Host): Promise<ReadonlyMap<string, readonly MappingTarget[]>> {
+  const { stdout } = await host.run({ tool: 'dmsetup', args: ['table'], deadlineMs: DEADLINE_MS })
+  return parseTables(stdout)
 }
 
 /** What `dmsetup table` printed of all mappings: a line for each target, with the name before it. */
@@ -69,19 +83,32 @@ export function parseTables(stdout: string): ReadonlyMap<string, readonly Mappin
   return tables
 }
 
+type Info = Omit<MappingFacts, 'targets'>
+
 /** Names and UUIDs as sysfs has them: no program is run, for a look is made before and after each change. */
-async function listMappings(host: Host, signal?: AbortSignal): Promise<readonly Omit<MappingFacts, 'targets'>[]> {
-  signal?.throwIfAborted()
-  const nodes = (await host.files.list(BLOCK)).filter(name => /^dm-\d+$/.test(name))
-  const found = await Promise.all(
-    nodes.map(async node => {
-      const attribute = (file: string) => readAttribute(host, `${BLOCK}/${node}/${file}`)
-      const [name, uuid, device] = [await attribute('dm/name'), await attribute('dm/uuid'), await attribute('dev')]
-      // It went away meanwhile.
-      return name === undefined || uuid === undefined || device === undefined ? undefined : { name, uuid, device }
-    }),
-  )
+async function listMappings(host: Host): Promise<readonly Info[]> {
+  const found = await Promise.all((await nodesOf(host)).map(node => readMapping(host, node)))
   return found.filter(mapping => mapping !== undefined)
+}
+
+/** Its folder in sysfs; undefined if no mapping has this name. */
+async function findNode(host: Host, name: string): Promise<string | undefined> {
+  const node = await host.files.stat(`/dev/mapper/${name}`)
+  const near = node?.kind === 'block' ? `/sys/dev/block/${node.device}` : undefined
+  if (near !== undefined && (await readAttribute(host, `${near}/dm/name`)) === name) return near
+  // The node may be missing, or another's.
+  for (const at of await nodesOf(host)) if ((await readAttribute(host, `${at}/dm/name`)) === name) return at
+  return undefined
+}
+
+const nodesOf = async (host: Host): Promise<readonly string[]> =>
+  (await host.files.list(BLOCK)).filter(name => /^dm-\d+$/.test(name)).map(name => `${BLOCK}/${name}`)
+
+/** Undefined if it went away meanwhile. */
+async function readMapping(host: Host, node: string): Promise<Info | undefined> {
+  const attribute = (file: string) => readAttribute(host, `${node}/${file}`)
+  const [name, uuid, device] = [await attribute('dm/name'), await attribute('dm/uuid'), await attribute('dev')]
+  return name === undefined || uuid === undefined || device === undefined ? undefined : { name, uuid, device }
 }
 
 /** A line of `dmsetup table`: start, length, target and the target's own words. */

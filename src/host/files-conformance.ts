@@ -96,6 +96,18 @@ export function hostFilesConformance(name: string, make: () => Promise<HostFiles
       assert.equal(text(await files.read(path('text'))), 'ab')
     })
 
+    it('sync what a program writes: its result or failure passes, and there must be a file', async () => {
+      await files.writeAtomic(path('text'), bytes('old'), 0o600)
+      const work = async () => (await files.truncate(path('text'), 1), 'written')
+      assert.equal(await files.synced(path('text'), work), 'written')
+      assert.equal(text(await files.read(path('text'))), 'o')
+      await assert.rejects(
+        files.synced(path('text'), () => Promise.reject(new Error('broke off'))),
+        /broke off/,
+      )
+      await rejects('file-not-found', files.synced(path('absent'), work))
+    })
+
     it('make folders with their parents, list them in order, and say how much is free', async () => {
       await files.makeDirectory(path('d/e'), 0o700)
       await files.makeDirectory(path('d/e'), 0o700)

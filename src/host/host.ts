@@ -56,6 +56,11 @@ export interface HostFiles {
   truncate(path: string, size: number): Promise<void>
   /** A copy that keeps holes (a reflink where the file system can); `conflict` if the target is there. */
   copySparse(from: string, to: string, mode: number, signal?: AbortSignal): Promise<void>
+  /**
+   * For a file that a program writes: does `work`, then syncs. Fails with `io-error` if anything that was written meanwhile, by
+   * whomever, did not reach the disk; programs drop that (QEMU's `qemu-img convert`, cryptsetup).
+   */
+  synced<T>(path: string, work: () => Promise<T>): Promise<T>
   rename(from: string, to: string): Promise<void>
   /** True if there was something to remove. */
   remove(path: string): Promise<boolean>

@@ -7,13 +7,11 @@ import { after, before, describe, it } from 'node:test'
 import { MIB } from '#src/core/sizes.ts'
 import { describeHolders, holdersOf } from './holders.ts'
 import type { Host } from './host.ts'
-import { attachLoop, detachLoop, listLoops, loopsOver } from './loop.ts'
+import { attachLoop, detachLoop, listLoops, loopsOver, readLoop, readLoopMode } from './loop.ts'
 import { createNodeHost } from './node-host.ts'
 
 describe('loop devices in sysfs', () => {
-  const facts = (inode: string) =>
-    ({ kind: 'file', size: 0, allocated: 0, mode: 0o600, uid: 0, inode, device: '254:0' }) as const
-  /** A host with these files, `/pool/a` among them. */
+  /** A host with these files in its sysfs. */
   const withFiles = (files: Readonly<Record<string, string>>): Host => {
     const real = createNodeHost()
     const names = [...new Set(Object.keys(files).map(path => path.split('/')[3] ?? ''))]
@@ -23,7 +21,6 @@ describe('loop devices in sysfs', () => {
         ...real.files,
         list: async () => [...names, 'loop9', 'vda'],
         read: async path => (files[path] === undefined ? undefined : Buffer.from(`${files[path]}\n`)),
-        stat: async path => (path === '/pool/a' ? facts('12:99') : path === '/elsewhere/a' ? facts('13:1') : undefined),
       },
     }
   }
@@ -37,26 +34,27 @@ describe('loop devices in sysfs', () => {
     }
   }
 
-  it('are read, with the file below; one without a file is none', async () => {
+  it('are read; one without a file is none', async () => {
     const host = withFiles({ ...loop(7, '/pool/a'), ...loop(8, '/gone (deleted)', { offset: 512, ro: 1 }) })
-    assert.deepEqual(await listLoops(host), [
-      {
-        path: '/dev/loop7',
-        backingPath: '/pool/a',
-        backing: { inode: '12:99', device: '254:0' },
-        readonly: false,
-        whole: true,
-      },
-      { path: '/dev/loop8', backingPath: '/gone (deleted)', backing: undefined, readonly: true, whole: false },
+    const loops = await listLoops(host)
+    assert.deepEqual(loops, [
+      { path: '/dev/loop7', backingPath: '/pool/a' },
+      { path: '/dev/loop8', backingPath: '/gone (deleted)' },
+    ])
+    assert.deepEqual(await readLoop(host, '/dev/loop8'), loops[1])
+    assert.equal(await readLoop(host, '/dev/loop9'), undefined)
+    assert.deepEqual(await Promise.all(loops.map(one => readLoopMode(host, one))), [
+      { readonly: false, whole: true },
+      { readonly: true, whole: false },
     ])
   })
 
-  it('one that goes away while it is read is none', async () => {
-    const { [`/sys/block/loop7/ro`]: _, ...half } = loop(7, '/pool/a')
-    assert.deepEqual(await listLoops(withFiles(half)), [])
+  it('one that goes away while it is read has no mode', async () => {
+    const half = Object.fromEntries(Object.entries(loop(7, '/pool/a')).filter(([path]) => !path.endsWith('/ro')))
+    assert.equal(await readLoopMode(withFiles(half), { path: '/dev/loop7', backingPath: '/pool/a' }), undefined)
   })
 
-  it('are found by file and file system, not by name, and over a deleted one by its name', async () => {
+  it('are found over the own file by its name now, and over a deleted one by the name that it had', async () => {
     const host = withFiles({
       ...loop(0, '/pool/a'),
       ...loop(1, '/elsewhere/a'),
@@ -64,12 +62,9 @@ describe('loop devices in sysfs', () => {
       ...loop(3, '/pool/b (deleted)'),
     })
     const loops = await listLoops(host)
-    const found = (file?: { inode: string; device: string }) =>
-      loopsOver(loops, '/pool/a', file).map(({ path }) => path)
-    assert.deepEqual(found({ inode: '12:99', device: '254:0' }), ['/dev/loop0', '/dev/loop2'])
-    assert.deepEqual(found({ inode: '12:99', device: '0:27' }), ['/dev/loop2'])
-    assert.deepEqual(found({ inode: '13:1', device: '254:0' }), ['/dev/loop1', '/dev/loop2'])
-    assert.deepEqual(found(), ['/dev/loop2'])
+    const found = (own: boolean) => loopsOver(loops, '/pool/a', own).map(({ path }) => path)
+    assert.deepEqual(found(true), ['/dev/loop0', '/dev/loop2'])
+    assert.deepEqual(found(false), ['/dev/loop2'])
   })
 })
 
@@ -87,9 +82,10 @@ describe('loop devices of this kernel', { skip }, () => {
     const path = join(folder, 'volume')
     await host.files.createSparse(path, 4 * MIB, 0o600)
     const device = await attachLoop(host, path, { readonly: false })
-    const [loop, ...more] = loopsOver(await listLoops(host), path, await host.files.stat(path))
+    const [loop, ...more] = loopsOver(await listLoops(host), path, true)
     assert.ok(loop)
-    assert.deepEqual([loop.path, loop.readonly, loop.whole, more], [device, false, true, []])
+    assert.deepEqual([loop.path, more], [device, []])
+    assert.deepEqual(await readLoopMode(host, loop), { readonly: false, whole: true })
     assert.deepEqual((await host.files.stat(device))?.size, 4 * MIB)
 
     const open = openSync(device, 'r')
@@ -107,10 +103,10 @@ describe('loop devices of this kernel', { skip }, () => {
     await host.files.createSparse(path, 4 * MIB, 0o600)
     const device = await attachLoop(host, path, { readonly: true })
     await host.files.remove(path)
-    const loops = loopsOver(await listLoops(host), path, undefined)
+    const loops = loopsOver(await listLoops(host), path, false)
     assert.deepEqual(
-      loops.map(loop => [loop.path, loop.readonly]),
-      [[device, true]],
+      loops.map(loop => loop.path),
+      [device],
     )
     for (const loop of loops) assert.equal(await detachLoop(host, loop), true)
   })

@@ -1,14 +1,18 @@
+import { basename } from 'node:path'
 import { HoldfastError, hasCode } from '#src/core/error.ts'
-import type { FileFacts, Host } from './host.ts'
+import type { Host } from './host.ts'
 import { readAttribute } from './sysfs.ts'
 
+/** A loop device that has a file below. */
 export interface LoopFacts {
   /** `/dev/loop3` */
   readonly path: string
-  /** Name of the file when it was attached; the kernel adds ` (deleted)` when it is gone. */
+  /** Name of the file now, wherever it was renamed to; the kernel adds ` (deleted)` when it is gone. */
   readonly backingPath: string
-  /** Of the file that has this name now: the one below, for the kernel tells of one that was deleted or renamed. */
-  readonly backing: Pick<FileFacts, 'inode' | 'device'> | undefined
+}
+
+/** How a loop device shows its file. */
+export interface LoopMode {
   readonly readonly: boolean
   /** Maps the file whole, from its beginning. */
   readonly whole: boolean
@@ -28,45 +32,36 @@ const POLL_MS = 50
 export async function listLoops(host: Host, signal?: AbortSignal): Promise<readonly LoopFacts[]> {
   signal?.throwIfAborted()
   const names = (await host.files.list(BLOCK)).filter(name => /^loop\d+$/.test(name))
-  const loops = await Promise.all(names.map(name => readLoop(host, name)))
+  const loops = await Promise.all(names.map(name => readLoop(host, `/dev/${name}`)))
   return loops.filter(loop => loop !== undefined)
 }
 
-async function readLoop(host: Host, name: string): Promise<LoopFacts | undefined> {
-  const attribute = (file: string) => readAttribute(host, `${BLOCK}/${name}/${file}`)
-  const backingPath = await attribute('loop/backing_file')
-  if (backingPath === undefined) return undefined
+/** What lies below this loop device now; undefined if nothing does. */
+export async function readLoop(host: Host, path: string): Promise<LoopFacts | undefined> {
+  const backingPath = await readAttribute(host, `${sysfsOf(path)}/loop/backing_file`)
+  return backingPath === undefined ? undefined : { path, backingPath }
+}
+
+/** Undefined if it went away meanwhile. */
+export async function readLoopMode(host: Host, { path }: LoopFacts): Promise<LoopMode | undefined> {
+  const attribute = (file: string) => readAttribute(host, `${sysfsOf(path)}/${file}`)
   const [offset, limit, readonly] = [
     await attribute('loop/offset'),
     await attribute('loop/sizelimit'),
     await attribute('ro'),
   ]
-  // It went away meanwhile.
   if (offset === undefined || limit === undefined || readonly === undefined) return undefined
-  const facts = backingPath.endsWith(DELETED) ? undefined : await host.files.stat(backingPath)
-  return {
-    path: `/dev/${name}`,
-    backingPath,
-    backing: facts && { inode: facts.inode, device: facts.device },
-    readonly: readonly !== '0',
-    whole: offset === '0' && limit === '0',
-  }
+  return { readonly: readonly !== '0', whole: offset === '0' && limit === '0' }
 }
+
+const sysfsOf = (path: string): string => `${BLOCK}/${basename(path)}`
 
 /**
- * Loop devices over this very file; and those over a file that had this path and was deleted. `facts`: of the file that is
- * there now, if it is the right one.
+ * Loop devices over the file that has this name, all links followed, if that is `own`; and those over a file that had it and
+ * was deleted.
  */
-export function loopsOver(
-  loops: readonly LoopFacts[],
-  path: string,
-  facts: Pick<FileFacts, 'inode' | 'device'> | undefined,
-): readonly LoopFacts[] {
-  return loops.filter(loop => loop.backingPath === path + DELETED || (facts !== undefined && isOver(loop, facts)))
-}
-
-export const isOver = ({ backing }: LoopFacts, facts: Pick<FileFacts, 'inode' | 'device'>): boolean =>
-  backing?.inode === facts.inode && backing.device === facts.device
+export const loopsOver = (loops: readonly LoopFacts[], path: string, own: boolean): readonly LoopFacts[] =>
+  loops.filter(({ backingPath }) => backingPath === path + DELETED || (own && backingPath === path))
 
 /** Attaches a free loop device to the whole file, past the page cache where the file system can, and gives its path. */
 export async function attachLoop(
@@ -111,8 +106,7 @@ export async function detachLoop(host: Host, loop: LoopFacts, signal?: AbortSign
   return true
 }
 
-const sameLoop = (a: LoopFacts, b: LoopFacts): boolean =>
-  a.path === b.path && a.backingPath === b.backingPath && a.backing?.inode === b.backing?.inode
+const sameLoop = (a: LoopFacts, b: LoopFacts): boolean => a.path === b.path && a.backingPath === b.backingPath
 
 const strange = (why: string, cause?: unknown) =>
   new HoldfastError('host-command', 'tool-output', `losetup printed what we do not understand: ${why}`, { cause })

@@ -137,7 +137,7 @@ export async function sameContent(host: Host, one: string, other: string, signal
 
 async function copy(host: Host, args: readonly string[], target: string, signal?: AbortSignal): Promise<void> {
   try {
-    await host.run({ tool: 'qemu-img', args, deadlineMs: COPY_DEADLINE_MS, signal })
+    await host.files.synced(target, () => host.run({ tool: 'qemu-img', args, deadlineMs: COPY_DEADLINE_MS, signal }))
   } catch (error) {
     if (hasCode(error, 'command-failed') && /No space left on device/.test((error as Error).message)) {
       throw new HoldfastError('no-space', 'no-space', `could not write ${target}: no space left`, {

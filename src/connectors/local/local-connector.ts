@@ -4,7 +4,16 @@ import type { DiskSource } from '#src/core/disk.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
-import { attachLoop, detachLoop, isOver, type LoopFacts, listLoops, loopsOver, refreshLoop } from '#src/host/loop.ts'
+import {
+  attachLoop,
+  detachLoop,
+  type LoopFacts,
+  listLoops,
+  loopsOver,
+  readLoop,
+  readLoopMode,
+  refreshLoop,
+} from '#src/host/loop.ts'
 import type { Connected, Connector, SourceFacts } from '../connector.ts'
 import { type Identified, identify, identifyOrNothing } from './identify.ts'
 import { checkPoolPath, volumeOfPoolPath } from './pool-path.ts'
@@ -39,7 +48,7 @@ export class LocalConnector implements Connector {
     await this.#checkInfo(info)
     const found = await identify(this.#host, info)
     if (!options.asBlock || found.facts.kind === 'block') return { change: 'already', source: source(info, found) }
-    const standing = await this.#findLoop(info, found, signal)
+    const standing = await this.#findLoop(info, signal)
     if (standing) {
       const change = await this.#refresh(standing, found, signal)
       return { change, source: source(info, found, standing.path) }
@@ -51,7 +60,7 @@ export class LocalConnector implements Connector {
     signal?.throwIfAborted()
     await this.#checkInfo(info)
     const facts = await identifyOrNothing(this.#host, info)
-    const loops = loopsOver(await listLoops(this.#host, signal), await this.#kernelPath(info), facts)
+    const loops = loopsOver(await listLoops(this.#host, signal), await this.#kernelPath(info), facts !== undefined)
     for (const loop of loops) await this.#detach(info.volume_id, loop, signal)
     return loops.length > 0 ? 'made' : 'already'
   }
@@ -66,7 +75,7 @@ export class LocalConnector implements Connector {
     if (!(await this.#host.files.stat(info.data.device_path))) return undefined
     const found = await identify(this.#host, info)
     if (!options.asBlock || found.facts.kind === 'block') return source(info, found)
-    const loop = await this.#findLoop(info, found, signal)
+    const loop = await this.#findLoop(info, signal)
     return loop && (await this.#hasSize(loop, found)) ? source(info, found, loop.path) : undefined
   }
 
@@ -119,10 +128,15 @@ export class LocalConnector implements Connector {
   }
 
   /** A loop device over this very file that serves: all of it, and writable if it should be. */
-  async #findLoop(info: LocalConnectionInfo, found: Identified, signal?: AbortSignal): Promise<LoopFacts | undefined> {
+  async #findLoop(info: LocalConnectionInfo, signal?: AbortSignal): Promise<LoopFacts | undefined> {
     const readonly = info.data.access_mode === 'ro'
-    const loops = loopsOver(await listLoops(this.#host, signal), info.data.device_path, found.facts)
-    return loops.find(loop => loop.whole && loop.readonly === readonly && isOver(loop, found.facts))
+    const path = await this.#kernelPath(info)
+    for (const loop of await listLoops(this.#host, signal)) {
+      if (loop.backingPath !== path) continue
+      const mode = await readLoopMode(this.#host, loop)
+      if (mode?.whole && mode.readonly === readonly) return loop
+    }
+    return undefined
   }
 
   async #attach(info: LocalConnectionInfo, found: Identified, signal?: AbortSignal): Promise<string> {
@@ -130,8 +144,10 @@ export class LocalConnector implements Connector {
       readonly: info.data.access_mode === 'ro',
       signal,
     })
-    const loop = (await listLoops(this.#host, signal)).find(other => other.path === path)
-    if (loop && isOver(loop, found.facts)) return path
+    const loop = await readLoop(this.#host, path)
+    const facts = await this.#host.files.stat(info.data.device_path)
+    const same = facts?.inode === found.facts.inode && facts.device === found.facts.device
+    if (same && loop?.backingPath === (await this.#kernelPath(info))) return path
     if (loop) await detachLoop(this.#host, loop, signal)
     throw new HoldfastError(
       'unsafe',

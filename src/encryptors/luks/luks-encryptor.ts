@@ -4,7 +4,7 @@ import type { GuestSource } from '#src/core/disk.ts'
 import { HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
 import { luksClose, luksOpen } from '#src/host/cryptsetup.ts'
-import { type MappingFacts, readMappings } from '#src/host/device-mapper.ts'
+import { type MappingFacts, Mappings } from '#src/host/device-mapper.ts'
 import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
@@ -14,7 +14,6 @@ import {
   checkOurs,
   checkReleased,
   faultOf,
-  findVolumeMapping,
   isOfInterest,
   mappingName,
   mappingPath,
@@ -41,10 +40,12 @@ export class LuksEncryptor implements Encryptor {
   readonly mechanism = 'dm-crypt'
   readonly needsBlock = true
   readonly #host: Host
+  readonly #mappings: Mappings
   readonly #options: LuksEncryptorOptions
 
   constructor(host: Host, options: LuksEncryptorOptions = {}) {
     this.#host = host
+    this.#mappings = new Mappings(host)
     this.#options = options
   }
 
@@ -52,7 +53,7 @@ export class LuksEncryptor implements Encryptor {
     signal?.throwIfAborted()
     await checkLuksVolume(this.#host, request)
     await checkPassphrase(this.#host, request, passphrase, signal)
-    const standing = await findVolumeMapping(this.#host, request.volumeId, signal)
+    const standing = await this.#mappings.find(mappingName(request.volumeId), signal)
     if (standing) checkOurs(request, standing)
   }
 
@@ -60,7 +61,7 @@ export class LuksEncryptor implements Encryptor {
     signal?.throwIfAborted()
     const header = await checkLuksVolume(this.#host, request)
     const device = await this.#deviceOf(request)
-    const standing = await findVolumeMapping(this.#host, request.volumeId, signal)
+    const standing = await this.#mappings.find(mappingName(request.volumeId), signal)
     if (standing) {
       const fault = await faultOf(this.#host, request.volumeId, standing, header, device)
       if (fault === undefined) return { change: 'already', view: view(request, standing, header) }
@@ -118,7 +119,7 @@ export class LuksEncryptor implements Encryptor {
     signal?: AbortSignal,
   ): Promise<GuestSource> {
     const { volumeId } = request
-    const mapping = await findVolumeMapping(this.#host, volumeId, signal)
+    const mapping = await this.#mappings.find(mappingName(volumeId), signal)
     const fault = mapping ? await faultOf(this.#host, volumeId, mapping, header, device) : 'is gone again'
     if (mapping && fault === undefined) return view(request, mapping, header)
     const error = new HoldfastError('unsafe', 'wrong-device', `${mappingPath(volumeId)}, just opened, ${fault}`, {
@@ -133,7 +134,7 @@ export class LuksEncryptor implements Encryptor {
   async lock(volume: LockRequest, signal?: AbortSignal): Promise<Change> {
     signal?.throwIfAborted()
     const { volumeId } = volume
-    const mapping = await findVolumeMapping(this.#host, volumeId, signal)
+    const mapping = await this.#mappings.find(mappingName(volumeId), signal)
     if (!mapping) return 'already'
     checkOurs(volume, mapping)
     const change = await this.#close(volumeId, signal)
@@ -157,7 +158,7 @@ export class LuksEncryptor implements Encryptor {
   }
 
   async list(signal?: AbortSignal): Promise<readonly ViewFacts[]> {
-    const mappings = (await readMappings(this.#host, signal)).filter(isOfInterest)
+    const mappings = (await this.#mappings.list(signal)).filter(isOfInterest)
     const views = mappings.map(async mapping => ({
       name: mapping.name,
       ...volumeOfMapping(mapping),
@@ -178,7 +179,7 @@ export class LuksEncryptor implements Encryptor {
 
   async probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined> {
     signal?.throwIfAborted()
-    const mapping = await findVolumeMapping(this.#host, request.volumeId, signal)
+    const mapping = await this.#mappings.find(mappingName(request.volumeId), signal)
     if (!mapping) return undefined
     const header = await this.#headerOrNothing(request)
     const facts = await this.#host.files.stat(request.source.path)

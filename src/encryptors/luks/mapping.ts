@@ -1,5 +1,5 @@
 import { HoldfastError, hasCode } from '#src/core/error.ts'
-import { findMapping, type MappingFacts } from '#src/host/device-mapper.ts'
+import type { MappingFacts } from '#src/host/device-mapper.ts'
 import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
@@ -13,9 +13,6 @@ export const mappingPath = (volumeId: string): string => `/dev/mapper/${mappingN
 /** As cryptsetup writes it (`lib/libdevmapper.c`, `dm_prepare_uuid`): `CRYPT-LUKS2-<UUID without dashes>-<name>`. */
 export const mappingUuid = (volumeId: string, { version, uuid }: Pick<LuksHeader, 'version' | 'uuid'>): string =>
   `CRYPT-LUKS${version}-${uuid.replaceAll('-', '')}-${mappingName(volumeId)}`
-
-export const findVolumeMapping = (host: Host, volumeId: string, signal?: AbortSignal) =>
-  findMapping(host, mappingName(volumeId), signal)
 
 /**
  * What is wrong with a mapping of our name for this header on this device, in words; undefined if it is exactly the one
