@@ -59,7 +59,16 @@ function stopDead(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
 
-const EFFECTS = ['writeAtomic', 'createSparse', 'truncate', 'copySparse', 'rename', 'remove', 'makeDirectory'] as const
+const EFFECTS = [
+  'writeAtomic',
+  'createSparse',
+  'truncate',
+  'copySparse',
+  'rename',
+  'remove',
+  'makeDirectory',
+  'synced',
+] as const
 
 /** Programs that only look change nothing; a strike there is one between two effects. */
 const LOOKS = new Set(['--list', 'table', 'info', 'isLuks', 'luksDump', 'ls', 'link', '-j', '-json'])

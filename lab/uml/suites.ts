@@ -16,9 +16,12 @@ export interface Suite {
 export const SUITES: readonly Suite[] = [
   {
     name: 'kernel',
-    tests: ['lab/kernel/**/*.test.ts', 'src/{host,volumes,connectors,encryptors,nics}/**/real.test.ts'],
+    tests: [
+      'lab/{kernel,faulty-devices}/**/*.test.ts',
+      'src/{host,volumes,connectors,encryptors,nics}/**/real.test.ts',
+    ],
     memoryMib: 768,
-    modules: ['loop', 'dm-crypt'],
+    modules: ['loop', 'dm-crypt', 'dm-flakey'],
     udev: true,
     timeoutMs: 600_000,
   },

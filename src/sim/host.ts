@@ -87,6 +87,13 @@ class SimFiles implements HostFiles {
     return this.#effect('copy', to, copy, signal)
   }
 
+  async synced<T>(path: string, work: () => Promise<T>): Promise<T> {
+    this.#there(path)
+    const result = await work()
+    await this.#effect('sync', path, () => {})
+    return result
+  }
+
   rename(from: string, to: string): Promise<void> {
     return this.#effect('rename', to, () => {
       const file = this.#there(from)

@@ -89,7 +89,7 @@ export class LuksFiles {
   /** cryptsetup does not say that the file system is full: its failure on a full one is taken for that. */
   async #withSpace<T>(path: string, work: () => Promise<T>): Promise<T> {
     try {
-      return await work()
+      return await this.#host.files.synced(path, work)
     } catch (error) {
       if (!hasCode(error, 'command-failed') || (await this.#host.files.freeBytes(path)) >= MIB) throw error
       throw new HoldfastError(
