@@ -2,7 +2,7 @@ import type { Need } from '#src/core/budget.ts'
 import type { Change } from '#src/core/change.ts'
 import { anyMade } from '#src/core/change.ts'
 import type { ConnectorProperties } from '#src/core/connection-info.ts'
-import { HoldfastError, hasCode } from '#src/core/error.ts'
+import { HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import type { InterfaceRecord } from '#src/store/records.ts'
 import type { Write } from '#src/store/store.ts'
 import { needOfDerivation, type Resource } from './bounds.ts'
@@ -271,9 +271,14 @@ async function deleteVolume(walk: Walk, volumeId: string, signal: AbortSignal): 
     return { change: 'made' }
   } catch (error) {
     if (hasCode(error, 'volume-not-found')) return { change: 'already' }
-    throw error
+    if (!isHoldfastError(error) || !KEEPS_VOLUME.has(error.kind)) throw error
+    walk.notes.push(`volume ${volumeId} is kept: ${error.message}`)
+    return { change: 'already' }
   }
 }
+
+/** What keeps a volume from going with its instance, but not the instance (Nova `compute/manager.py` `_cleanup_volumes`): it has snapshots, or is shared. */
+const KEEPS_VOLUME: ReadonlySet<HoldfastError['kind']> = new Set(['wrong-state', 'conflict'])
 
 async function define(walk: Walk, _: string, signal: AbortSignal): Promise<StepResult> {
   const { instance, parts, views } = walk

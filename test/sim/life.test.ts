@@ -114,6 +114,25 @@ describe('an instance', () => {
   })
 })
 
+describe('delete', () => {
+  it('keeps a volume that should go with the instance but has snapshots, says so, and takes the instance', async () => {
+    const rig = new Rig()
+    const [kept, gone] = [await rig.volume('luks2'), await rig.volume()]
+    const volumes = [kept, gone].map(volumeId => ({ volumeId, deleteOnTermination: true }))
+    const id = await rig.instance('web', [], { volumes })
+    await rig.parts.volumes.createSnapshot(kept, { force: true })
+    const { operation, notes } = await rig.instances.delete(id)
+    assert.equal(operation.state, 'done')
+    assert.match(notes.join(), new RegExp(`volume ${kept} is kept: .*snapshot`))
+    assert.deepEqual(
+      (await rig.parts.volumes.getAll()).map(volume => [volume.id, volume.status]),
+      [[kept, 'available']],
+    )
+    assert.deepEqual(await rig.instances.list(), [])
+    assert.deepEqual(rig.traces(), [])
+  })
+})
+
 describe('what is asked for', () => {
   const bad: readonly [string, object][] = [
     ['nothing to boot from', { kernel: undefined }],

@@ -1,8 +1,8 @@
 import { KeyedLock } from '#src/core/concurrency.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import { NoopEncryptor } from '#src/encryptors/noop/noop-encryptor.ts'
-import { HostBounds } from '#src/engine/bounds.ts'
 import type { CreateInstance } from '#src/engine/api.ts'
+import { HostBounds } from '#src/engine/bounds.ts'
 import { HostEngine } from '#src/engine/host/host-engine.ts'
 import { InstancesEngine } from '#src/engine/instances.ts'
 import { OperationsEngine } from '#src/engine/operations.ts'
@@ -68,7 +68,14 @@ export class Rig {
         crossZoneAttach: true,
         preferredMechanism: 'dm-crypt',
         volumeBound: 4,
-        deadlines: { shutdown: GRACE_MS, softReboot: 120_000, boot: 120_000, detach: 160_000, step: 60_000, service: 30_000 },
+        deadlines: {
+          shutdown: GRACE_MS,
+          softReboot: 120_000,
+          boot: 120_000,
+          detach: 160_000,
+          step: 60_000,
+          service: 30_000,
+        },
         instancesDirectory: '/state/instances',
         bootId: world.bootId,
       },

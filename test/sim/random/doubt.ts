@@ -1,5 +1,5 @@
 import type { Mischief } from './mischief.ts'
-import { keeps, type Picture } from './picture.ts'
+import type { Picture } from './picture.ts'
 import { entangled, type Sight } from './sight.ts'
 import type { Stage } from './stage.ts'
 import type { InstanceName, Operation, VolumeName } from './steps.ts'
@@ -38,10 +38,6 @@ export function doubtOf(operation: Operation, now: Circumstances): string | unde
   if (goWith.some(name => tangled.has(name))) return 'a volume that goes with it is in the middle of something'
   if (volumes.some(name => isHarmed(operation, mischief.harmOf(name), open || goWith.length > 0)))
     return 'a volume is not what it was'
-  const ended = operation.do === 'resume' ? [...now.sight.openInstances] : open ? [instance] : []
-  if (ended.some(name => now.pictures.some(picture => keeps(picture, name)))) {
-    return 'a volume that goes with an instance is still needed, and so the deletion of that is stuck'
-  }
   if (operation.do === 'resume') return anyObstructed(now) || guestsKeep(stage)
   if (instance !== undefined && mischief.isObstructed(instance) && (open || needsTap(operation)))
     return 'its tap is taken'
@@ -52,11 +48,9 @@ export const isVolumeVerb = (operation: Operation): boolean =>
   !('instance' in operation) && operation.do !== 'resume' && operation.do !== 'host-resume'
 
 /** Whatever may be wrong with the host concerns one instance or the other. */
-function anyTrouble({ stage, mischief, pictures, sight, together }: Circumstances): string | undefined {
+function anyTrouble({ stage, mischief, together }: Circumstances): string | undefined {
   if (stage.away.size > 0 || stage.disk.full || guestsKeep(stage) || !mischief.isMended()) return 'not all is well'
-  if (together.length > 1) return 'something else is done at once'
-  const stuck = [...sight.openInstances].some(name => pictures.some(picture => keeps(picture, name)))
-  return stuck ? 'a deletion is stuck' : undefined
+  return together.length > 1 ? 'something else is done at once' : undefined
 }
 
 const needsTap = ({ do: what }: Operation): boolean => ['start', 'soft-reboot', 'hard-reboot'].includes(what)

@@ -18,8 +18,6 @@ export function* farewell(stage: Stage): Generator<Operation> {
   for (let count = unfinished(stage.rig).length; count > 0; count--) yield { do: 'resume' }
   for (const instance of INSTANCES) if (seen().instances[instance]) yield { do: 'hard-reboot', instance }
   for (const instance of INSTANCES) if (seen().instances[instance]) yield { do: 'delete', instance }
-  // Those that waited for another instance to give up a volume that goes with them.
-  for (let count = unfinished(stage.rig).length; count > 0; count--) yield { do: 'resume' }
   for (const volume of VOLUMES) if (seen().volumes[volume]) yield { do: 'delete-volume', volume }
 }
 

@@ -135,18 +135,29 @@ function remove(picture: Picture, name: InstanceName): Forecast {
   const before = picture.instances[name]
   if (!before) return refused(picture, ['instance-not-found'])
   const gone = withInstance(picture, name, undefined)
-  const after = before.goWith
-    .filter(volume => before.volumes.includes(volume))
-    .reduce((rest, volume) => withVolume(rest, volume, undefined), gone)
-  const halfway = [withInstance(picture, name, { ...before, power: 'any' })]
-  return { refusals: [], perhaps: keeps(picture, name) ? ['invalid-volume'] : [], after, halfway }
+  const goWith = before.goWith.filter(volume => before.volumes.includes(volume))
+  const without = (volumes: readonly VolumeName[]) =>
+    volumes.reduce((rest, volume) => withVolume(rest, volume, undefined), gone)
+  // When one that was interrupted is taken up, a volume may be needed that was not before, or the other way round.
+  const later = subsets(goWith).map(without)
+  return {
+    refusals: [],
+    perhaps: [],
+    after: without(goWith.filter(volume => !isKept(picture, name, volume))),
+    halfway: [withInstance(picture, name, { ...before, power: 'any' }), ...later],
+  }
 }
 
-/** It has a volume that is to go with it and can't be deleted: a delete stays stuck until it can. */
-export const keeps = (picture: Picture, name: InstanceName): boolean =>
-  (picture.instances[name]?.goWith ?? []).some(
-    volume => usersOf(picture, volume).some(other => other !== name) || (picture.volumes[volume]?.snapshots ?? 0) > 0,
-  )
+function subsets<T>(all: readonly T[]): readonly (readonly T[])[] {
+  const [first, ...rest] = all
+  if (first === undefined) return [[]]
+  const without = subsets(rest)
+  return [...without, ...without.map(each => [first, ...each])]
+}
+
+/** What is to go with an instance stays if it can't be deleted: another has it, or there are snapshots of it. */
+const isKept = (picture: Picture, name: InstanceName, volume: VolumeName): boolean =>
+  usersOf(picture, volume).some(other => other !== name) || (picture.volumes[volume]?.snapshots ?? 0) > 0
 
 function attach(
   picture: Picture,
