@@ -148,8 +148,9 @@ describe('a pool on a device that fails', () => {
       const source = await service.create({ size: 1, volumeType: await typed(service) })
       const before = await pool.bench.host.files.readAt(pool.bench.path(source.id), 0, 1 << 20)
 
-      const error = await failureOf(service.create({ sourceVolumeId: source.id }))
+      const { message } = await failureOf(service.create({ sourceVolumeId: source.id }))
 
+      assert.ok(message.includes(pool.directory), message)
       const copies = (await service.getAll()).filter(({ id }) => id !== source.id)
       assert.deepEqual(
         copies.map(({ status }) => status).filter(status => status !== 'error'),
@@ -190,8 +191,9 @@ describe('a pool on a device that fails', () => {
     const { id } = await service.create({ size: 1, volumeType: await typed(service) })
     await pool.device.failWrites()
 
-    const error = await failureOf(service.delete(id))
+    const { code, message } = await failureOf(service.delete(id))
 
+    assert.ok(code === 'io-error' && message.includes(pool.bench.path(id)), message)
     assert.equal((await service.get(id)).status, 'error_deleting')
     await assertMendable(pool)
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
+import { GIB } from '#src/core/sizes.ts'
 import { FaultBench } from './fault-bench.ts'
 import { type FaultCase, faultSuite, noSpace } from './fault-suite.ts'
 import type { LocalVolumeService } from './local-volume-service.ts'
@@ -61,5 +62,26 @@ describe('a failure whose undo fails too', () => {
     Object.assign(files, { remove: bench.host.files.remove })
     await service.delete(left?.id ?? '')
     assert.deepEqual(await service.getAll(), [])
+  })
+
+  it('leaves a volume that could not grow as error_extending; the next process puts it right, once it can', async () => {
+    await using bench = await LocalBench.make()
+    const broken = new HoldfastError('host-command', 'io-error', 'the disk failed')
+    const halfway = async (path: string, size: number) => {
+      if (size > GIB) await bench.host.files.truncate(path, size)
+      throw broken
+    }
+    const { service } = await bench.open({ host: { ...bench.host, files: { ...bench.host.files, truncate: halfway } } })
+    const { id } = await service.create({ size: 1 })
+    await assert.rejects(service.extend(id, 2), /the disk failed.*'error_extending'/)
+    assert.equal((await service.get(id)).status, 'error_extending')
+    service.close()
+    const still = await bench.open({ host: { ...bench.host, files: { ...bench.host.files, truncate: halfway } } })
+    assert.deepEqual([still.recovered[0]?.problem, (await still.service.get(id)).status], [broken, 'error_extending'])
+    still.service.close()
+    const next = await bench.open()
+    assert.deepEqual(next.recovered, [{ kind: 'volume', id, found: 'error_extending' }])
+    assert.equal((await next.service.get(id)).status, 'available')
+    assert.equal((await bench.host.files.stat(bench.path(id)))?.size, GIB)
   })
 })

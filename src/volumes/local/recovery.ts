@@ -41,6 +41,12 @@ export class Recovery {
         await volumes.shrinkBack(row)
         catalog.setStatus(row.id, ['extending'], 'available')
       },
+      // Its data is whole: nothing but the file's size was in doubt, and what kept that from being put right may be over.
+      error_extending: async row => {
+        await volumes.shrinkBack(row)
+        await volumes.checkFile(row)
+        catalog.setStatus(row.id, ['error_extending'], 'available')
+      },
       downloading: async row => await reimage.recover(row),
     }
   }

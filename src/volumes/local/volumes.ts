@@ -197,6 +197,11 @@ export class Volumes {
     await this.#parts.pool.resize(path, fileBytes(row))
   }
 
+  /** The volume's file is there, is its own, and has the recorded size. */
+  async checkFile(row: VolumeRow): Promise<void> {
+    await this.#parts.pool.checkVolume(row)
+  }
+
   /** Never beyond the whole file system; beyond what is free only if the configuration allows overcommit. `whole`: of the grown file. */
   async checkRoom(bytes: number, whole = bytes): Promise<void> {
     const { pool, config } = this.#parts
