@@ -1,7 +1,7 @@
 import type { Change } from '#src/core/change.ts'
 import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
 import type { DiskSource } from '#src/core/disk.ts'
-import { HoldfastError } from '#src/core/error.ts'
+import { HoldfastError, hasCode } from '#src/core/error.ts'
 import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
 import {
@@ -58,9 +58,8 @@ export class LocalConnector implements Connector {
 
   async disconnect(info: LocalConnectionInfo, signal?: AbortSignal): Promise<Change> {
     signal?.throwIfAborted()
-    await this.#checkInfo(info)
-    const facts = await identifyOrNothing(this.#host, info)
-    const loops = loopsOver(await listLoops(this.#host, signal), await this.#kernelPath(info), facts !== undefined)
+    const own = await this.#isOwn(info)
+    const loops = loopsOver(await listLoops(this.#host, signal), await this.#kernelPath(info), own)
     for (const loop of loops) await this.#detach(info.volume_id, loop, signal)
     return loops.length > 0 ? 'made' : 'already'
   }
@@ -120,6 +119,17 @@ export class LocalConnector implements Connector {
       )
     }
     await checkPoolPath(this.#host, this.#pool, info.data.device_path)
+  }
+
+  /** Of a disk that fails nothing can be looked at: there the name that the kernel keeps for a loop device must do. */
+  async #isOwn(info: LocalConnectionInfo): Promise<boolean> {
+    try {
+      await this.#checkInfo(info)
+      return (await identifyOrNothing(this.#host, info)) !== undefined
+    } catch (error) {
+      if (hasCode(error, 'io-error')) return true
+      throw error
+    }
   }
 
   /** The path as the kernel keeps it for a loop device, links followed; also of a file that is gone. */
