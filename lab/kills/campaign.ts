@@ -148,7 +148,7 @@ function noted(ledger: Ledger, report: Life['reports'][number]): Ledger {
 
 function toldBy({ reports }: Life): string {
   const recovered = reports.find(report => report.tell === 'recovered')
-  if (!recovered) return 'cut before it was recovered'
+  if (!recovered) return 'cut again before it was recovered'
   return `recovered in ${(recovered.ms / 1000).toFixed(1)} s: ${recovered.what}`
 }
 

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { open, readdir, readFile } from 'node:fs/promises'
+import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { gibToBytes, MIB } from '#src/core/sizes.ts'
 import type { Volume } from '#src/volumes/volume-service.ts'
 import { type Opened, POOL, STATE } from './open.ts'
 import { operationNamed, type Stage } from './operations.ts'
@@ -124,8 +125,20 @@ async function wrongVolumes(
     ...volumes
       .filter(({ id, status }) => status !== 'error' && !pool.includes(`volume-${id}`))
       .map(({ id, name }) => `the file of volume ${name} (${id}) is gone`),
+    ...(await wrongSizes(volumes.filter(({ id }) => pool.includes(`volume-${id}`)))),
     ...pool.filter(file => !files.has(file)).map(file => `${file} is left over in the pool`),
   ]
+}
+
+/** A file has its volume's size and a header before it: a LUKS2 one, or one that was LUKS1 while an image was written. */
+async function wrongSizes(volumes: readonly Volume[]): Promise<readonly string[]> {
+  const headers = await Promise.all(
+    volumes.map(async ({ id, size }) => (await stat(join(POOL, `volume-${id}`))).size - gibToBytes(size)),
+  )
+  return volumes
+    .map(({ id, size }, index) => ({ id, size, header: (headers[index] ?? 0) / MIB }))
+    .filter(({ header }) => header !== 16 && header !== 2)
+    .map(({ id, size, header }) => `the file of volume ${id} has ${header} MiB more than its ${size} GiB`)
 }
 
 /** Every instance runs, so each of its volumes has its mapping, over its file; and nothing else has one. */
@@ -202,6 +215,3 @@ async function ownFindings({ host }: Opened, volumes: readonly Volume[]): Promis
     ...blind.map(({ part, error }) => `host check could not see ${part}: ${error.message}`),
   ]
 }
-
-/** The guest's kernel, for a failure's sake. */
-export const uptime = async (): Promise<string> => (await readFile('/proc/uptime', 'utf8')).trim()

@@ -1,8 +1,12 @@
+import { execFileSync } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { hasCode } from '#src/core/error.ts'
+import { passphraseOf } from '#src/core/secret.ts'
 import type { InstanceView } from '#src/engine/api.ts'
 import type { Volume } from '#src/volumes/volume-service.ts'
 import type { Lines } from './lines.ts'
-import type { Opened } from './open.ts'
+import { type Opened, POOL } from './open.ts'
 
 /** A raw image of 4 MiB on the host, read-only for the guest, so that its text is nowhere on the disk. */
 export const IMAGE = '/results/image.raw'
@@ -107,6 +111,28 @@ const expectStatus = async (stage: Stage, name: string, wanted: string | undefin
 const expectInstance = async (stage: Stage, name: string, wanted: string | undefined) =>
   await expect(`instance ${name}`, (await instanceNamed(stage, name))?.record.status, wanted)
 
+/** The volume's content is the whole image, decrypted with its key by cryptsetup alone. */
+async function expectImage(stage: Stage): Promise<readonly string[]> {
+  const { id, encrypted } = await volume(stage, 'temp')
+  const wanted = await readFile(IMAGE)
+  const found = encrypted ? await contentOf(stage.holdfast, id, wanted.length) : undefined
+  return found?.equals(wanted) ? [] : [`volume temp (${id}) does not hold the image that it was made from`]
+}
+
+async function contentOf({ volumes, keys }: Opened, volumeId: string, length: number): Promise<Buffer> {
+  const name = 'kills-look'
+  const file = join(POOL, `volume-${volumeId}`)
+  const encryption = await volumes.getVolumeEncryptionMetadata(volumeId)
+  using passphrase = passphraseOf((await keys.get(encryption?.keyId ?? '')).secret)
+  const open = ['open', '--readonly', '--key-file=-', file, name]
+  execFileSync('cryptsetup', open, { input: passphrase.reveal() })
+  try {
+    return execFileSync('head', ['-c', String(length), `/dev/mapper/${name}`], { maxBuffer: 2 * length })
+  } finally {
+    execFileSync('cryptsetup', ['close', name])
+  }
+}
+
 /** What is cut. Each takes a scene that it brings about itself, so that they can follow each other in any order. */
 export const OPERATIONS: readonly Operation[] = [
   {
@@ -152,7 +178,7 @@ export const OPERATIONS: readonly Operation[] = [
     name: 'from-image',
     prepare: noTemps,
     run: async stage => void (await makeVolume(stage, 'temp', { imageFile: IMAGE })),
-    promise: stage => expectStatus(stage, 'temp', 'available'),
+    promise: async stage => [...(await expectStatus(stage, 'temp', 'available')), ...(await expectImage(stage))],
   },
   {
     name: 'clone',

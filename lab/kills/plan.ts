@@ -36,7 +36,8 @@ export function dryRunOf(reports: readonly Report[]): DryRun {
 
 /**
  * As many kills as wanted, the operations in turn, and each operation's spread evenly over all of its lines: the seed only
- * says where in its even share of the lines each falls.
+ * says where in its even share of the lines each falls. Of three or more of one operation the last falls when it is done: what
+ * was said to be done must be there.
  */
 export function planKills(dry: DryRun, operations: readonly string[], count: number, seed: number): readonly Kill[] {
   return Array.from({ length: count }, (_, index) => {
@@ -44,17 +45,22 @@ export function planKills(dry: DryRun, operations: readonly string[], count: num
     const lines = dry.get(operation) ?? []
     const turn = Math.floor(index / operations.length)
     const turns = Math.ceil((count - (index % operations.length)) / operations.length)
+    const spread = turns >= 3 ? turns - 1 : turns
     const share = new SeededRandom(seed * 10_007 + index).below(1000) / 1000
-    const at = ((turn + share) / turns) * (lines.length - 1)
-    const line = Math.floor(at) + 1
-    const [here, next] = [lines[line - 1], lines[line]]
-    return {
-      ...{ number: index + 1, operation },
-      strike: { phase: operation === 'recover' ? 'recover' : 'operate', line, fraction: at - Math.floor(at) },
-      what: here?.what ?? 'nothing',
-      gapMs: here && next ? next.ms - here.ms : 0,
-    }
+    const at = turn < spread ? ((turn + share) / spread) * (lines.length - 1) : lines.length
+    return { number: index + 1, operation, ...momentAt(operation, lines, at) }
   })
+}
+
+/** `at`: lines, and a fraction of what follows the last of them. Beyond the last line it is when the operation is done. */
+function momentAt(operation: string, lines: readonly DryLine[], at: number): Pick<Kill, 'strike' | 'what' | 'gapMs'> {
+  const before = Math.floor(at)
+  const [here, next] = [lines[before], lines[before + 1]]
+  return {
+    strike: { phase: operation === 'recover' ? 'recover' : 'operate', line: before + 1, fraction: at - before },
+    what: here?.what ?? 'when it is done',
+    gapMs: here && next ? next.ms - here.ms : 0,
+  }
 }
 
 export const describeKill = ({ number, operation, strike, what }: Kill): string =>
