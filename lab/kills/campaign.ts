@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { copyFile, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -119,11 +119,6 @@ export class Campaign implements AsyncDisposable {
       throw new Error(`a life without a cut failed: ${why?.why ?? ''}${life.guest.stderr}${life.guest.console}`)
     }
     return life
-  }
-
-  /** Keeps the disk as it is now, for whoever wants to look. */
-  async keep(path: string): Promise<void> {
-    await copyFile(this.#disk, path)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
