@@ -45,18 +45,18 @@ export class FaultyDevice implements AsyncDisposable {
 
   /** Reading and writing of these parts fails with EIO; of the whole unless told. What is cached is dropped. */
   async fail(...ranges: readonly Range[]): Promise<void> {
-    await this.#switchTo(this.#tableWith(ranges.length === 0 ? [[0, this.bytes]] : ranges))
+    await this.#switchTo(this.#tableWith(ranges, ([from, to]) => `${from / SECTOR} ${(to - from) / SECTOR} error`))
     await this.#forget()
   }
 
-  /** All is read, nothing can be written. */
-  async failWrites(): Promise<void> {
-    await this.#switchTo(`0 ${this.bytes / SECTOR} flakey ${this.#loop} 0 0 3600 1 error_writes`)
+  /** All is read, nothing can be written to these parts; to the whole unless told. */
+  async failWrites(...ranges: readonly Range[]): Promise<void> {
+    await this.#switchTo(this.#tableWith(ranges, range => this.#flakey(range, 'error_writes')))
   }
 
   /** As a disk that says yes and loses what it is given, until it is back. */
   async dropWrites(): Promise<void> {
-    await this.#switchTo(`0 ${this.bytes / SECTOR} flakey ${this.#loop} 0 0 3600 1 drop_writes`)
+    await this.#switchTo(this.#flakey([0, this.bytes], 'drop_writes'))
   }
 
   async comeBack(): Promise<void> {
@@ -76,16 +76,22 @@ export class FaultyDevice implements AsyncDisposable {
     await writeFile('/proc/sys/vm/drop_caches', '3')
   }
 
-  #tableWith(failing: readonly Range[]): string {
+  #tableWith(ranges: readonly Range[], fault: (range: Range) => string): string {
+    const failing: readonly Range[] = ranges.length === 0 ? [[0, this.bytes]] : ranges
     const parts: string[] = []
     let at = 0
     for (const [from, to] of failing) {
       if (from > at) parts.push(this.#linear([at, from]))
-      parts.push(`${from / SECTOR} ${(to - from) / SECTOR} error`)
+      parts.push(fault([from, to]))
       at = to
     }
     if (at < this.bytes) parts.push(this.#linear([at, this.bytes]))
     return parts.join('\n')
+  }
+
+  /** Up for no second, down for an hour. */
+  #flakey([from, to]: Range, how: 'error_writes' | 'drop_writes'): string {
+    return `${from / SECTOR} ${(to - from) / SECTOR} flakey ${this.#loop} ${from / SECTOR} 0 3600 1 ${how}`
   }
 
   #linear([from, to]: Range): string {

@@ -76,4 +76,4 @@ function ranges(count: number, length: number, only: number | undefined): readon
 
 const again = (kills: readonly Kill[], { hypervisor }: Suite, { count, seed }: { count: number; seed: number }) =>
   `to see it again: HOLDFAST_KILLS=${count} HOLDFAST_KILLS_SEED=${seed} HOLDFAST_KILL=${kills.at(-1)?.number} ` +
-  `node tools/bootstrap.mjs test lab/kills/${hypervisor}.test.ts`
+  `npm test -- lab/kills/${hypervisor}.test.ts`

@@ -19,8 +19,8 @@ const HOST = [
 const LAB = [...HOST, 'user-mode-linux', 'udev']
 /** What the benches measure against. */
 const PEERS = ['python3-os-brick']
-/** For `systemd-analyze verify`. */
-const TEST = [...LAB, 'systemd']
+/** For `systemd-analyze verify`, and for file systems on disks of the lab. */
+const TEST = [...LAB, 'systemd', 'e2fsprogs']
 
 /** What each verb of the bootstrap needs beside npm packages. `kernel`: a kernel for the demonstration guest. */
 export const NEEDS = {
