@@ -98,12 +98,9 @@ export class Campaign implements AsyncDisposable {
       if (report.tell === 'failed') return [report.why]
       return report.tell === 'checked' ? report.wrong : []
     })
-    if (failures.length > 0) return failures
-    if (kill && !killed)
-      return [`the guest ended before it was killed (${guest.ended}): ${guest.console}${guest.stderr}`]
-    if (!kill && guest.exitCode !== 0)
-      return [`the guest ended with ${guest.exitCode} (${guest.ended}): ${guest.console}`]
-    return []
+    if (failures.length > 0 || (kill ? killed : guest.exitCode === 0)) return failures
+    const said = guest.stderr.trim() || guest.console
+    return [`the guest ended by itself, exit code ${guest.exitCode} (${guest.ended}): ${said}`]
   }
 
   async #live(given: { disk?: string; orders: Partial<Orders>; gapMs?: number }): Promise<Life> {
