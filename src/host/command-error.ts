@@ -48,5 +48,6 @@ export function lastLines(text: string): string {
   return said.join('; ').slice(-STDERR_CHARACTERS).trim()
 }
 
+/** Text from outside without control characters. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
+export const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')

@@ -1,6 +1,8 @@
+import { basename } from 'node:path'
 import { SharedRead } from '#src/core/concurrency.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import type { Host } from './host.ts'
+import { seen } from './seen.ts'
 import { readAttribute } from './sysfs.ts'
 
 export interface MappingFacts {
@@ -65,6 +67,23 @@ export class Mappings {
     return infos.map(info => ({ ...info, targets: tables.get(info.name) ?? [] }))
   }
 }
+
+/**
+ * What lies below a mapping: `/dev/loop3`, as sysfs names it, or the numbers in its table if it names none; several joined by
+ * a comma. Undefined if nothing is known.
+ */
+export async function lowerDevice(host: Host, { device, targets }: MappingFacts): Promise<string | undefined> {
+  const below = targets.find(target => target.below)?.below?.device
+  if (below !== undefined) {
+    const node = await host.files.realPath(`/sys/dev/block/${below}`)
+    return node === undefined ? below : nodeOf(basename(node))
+  }
+  const names = (await seen(host.files.list(`/sys/dev/block/${device}/slaves`))) ?? []
+  return names.length > 0 ? names.map(nodeOf).join(', ') : undefined
+}
+
+/** sysfs writes a slash in a name as `!`. */
+const nodeOf = (name: string): string => `/dev/${name.replaceAll('!', '/')}`
 
 async function readTables(host: Host): Promise<ReadonlyMap<string, readonly MappingTarget[]>> {
   const { stdout } = await host.run({ tool: 'dmsetup', args: ['table'], deadlineMs: DEADLINE_MS })

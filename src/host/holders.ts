@@ -1,79 +1,124 @@
-import { hasCode, isHoldfastError } from '#src/core/error.ts'
+import { describeBlockDevice } from './block-name.ts'
 import type { FileFacts, Host } from './host.ts'
+import { type LoopFacts, listLoops } from './loop.ts'
+import { type KernelUse, readKernelUses } from './mounts.ts'
+import { describeProcess, fileKey, readOpenFiles } from './processes.ts'
+import { readText, seen } from './seen.ts'
 
 /** As many as a message can bear. */
 const MOST = 5
+/** A volume group over LUKS over a partition over a volume is three. */
+const DEEPEST = 4
 
 /**
- * Who keeps a device or file busy, in words for an error: mappings and other devices over it, mounts, processes that
- * have it open. Looks only; what may not be looked at, or is gone meanwhile, is left out. At most five.
+ * Who keeps a device or file busy, in words for an error: volume groups, mappings and other devices over it, mounts, swap,
+ * domains and processes that have it open. Looks only; what may not be looked at, or is gone meanwhile, is left out. At
+ * most five.
  */
-export async function holdersOf(host: Host, path: string): Promise<readonly string[]> {
-  const facts = await host.files.stat(path)
-  if (!facts) return []
-  const block = facts.kind === 'block'
-  const found = [
-    ...(block ? await devicesOver(host, facts.device) : []),
-    ...(block ? await mountsOf(host, facts.device) : []),
-    ...(await processesWith(host, facts)),
-  ]
-  return found.slice(0, MOST)
+export const holdersOf = (host: Host, path: string): Promise<readonly string[]> => new Holders(host).of(path)
+
+/** What the kernel knows to lie over this device (`<major>:<minor>`), and who uses that in turn. */
+export const devicesOver = (host: Host, device: string): Promise<readonly string[]> => new Holders(host).over(device)
+
+/** `held by mapping crypt-x, process 12 (dd)`, or that nobody could be seen. */
+export const describeHolders = (holders: readonly string[]): string => {
+  const between = holders.some(holder => holder.includes(', ')) ? '; ' : ', '
+  return holders.length > 0 ? `held by ${holders.join(between)}` : 'held by something that does not show'
 }
 
-/** `used by mapping crypt-x, process 12 (dd)`, or that nobody could be seen. */
-export const describeHolders = (holders: readonly string[]): string =>
-  holders.length > 0 ? `held by ${holders.join(', ')}` : 'held by something that does not show'
+/** One look at who holds what: processes and mounts are read once, for however many devices it is asked. */
+export class Holders {
+  readonly #host: Host
+  #openFiles: Promise<ReadonlyMap<string, readonly string[]>> | undefined
+  #kernelUses: Promise<readonly KernelUse[]> | undefined
+  #loops: Promise<readonly LoopFacts[] | undefined> | undefined
 
-/** What sysfs knows to lie over this device. */
-export async function devicesOver(host: Host, device: string): Promise<readonly string[]> {
-  const names = (await seen(host.files.list(`/sys/dev/block/${device}/holders`))) ?? []
-  return await Promise.all(
-    names.map(async name => {
-      const mapping = (await text(host, `/sys/class/block/${name}/dm/name`)).trim()
-      return mapping ? `mapping ${mapping}` : `device ${name}`
-    }),
-  )
-}
-
-async function mountsOf(host: Host, device: string): Promise<readonly string[]> {
-  const lines = (await text(host, '/proc/self/mountinfo')).split('\n').map(line => line.split(' '))
-  return lines.filter(words => words[2] === device).map(words => `a mount at ${words[4]}`)
-}
-
-async function processesWith(host: Host, wanted: FileFacts): Promise<readonly string[]> {
-  const found: string[] = []
-  for (const pid of ((await seen(host.files.list('/proc'))) ?? []).filter(name => /^\d+$/.test(name))) {
-    if (!(await hasOpen(host, pid, wanted))) continue
-    found.push(`process ${pid} (${(await text(host, `/proc/${pid}/comm`)).trim()})`)
-    if (found.length === MOST) break
+  constructor(host: Host) {
+    this.#host = host
   }
-  return found
-}
 
-async function hasOpen(host: Host, pid: string, wanted: FileFacts): Promise<boolean> {
-  const numbers = (await seen(host.files.list(`/proc/${pid}/fd`))) ?? []
-  const opened = await Promise.all(numbers.map(number => seen(host.files.stat(`/proc/${pid}/fd/${number}`))))
-  return opened.some(facts => facts?.kind === wanted.kind && same(facts, wanted))
-}
+  /** Of a device node or a file. */
+  async of(path: string): Promise<readonly string[]> {
+    const facts = await seen(this.#host.files.stat(path))
+    if (!facts) return []
+    if (facts.kind === 'block') return await this.ofDevice(facts.device)
+    const real = await this.#host.files.realPath(path)
+    const loops = (await this.#readLoops()).filter(({ backingPath }) => backingPath === real)
+    return [...(await this.#devices(loops.map(nameOf), DEEPEST)), ...(await this.#openers(facts))].slice(0, MOST)
+  }
 
-/** A device may have many nodes, a file only one inode. */
-const same = (a: FileFacts, b: FileFacts): boolean =>
-  a.device === b.device && (a.kind === 'block' || a.inode === b.inode)
+  /** Of a block device, `<major>:<minor>`. */
+  async ofDevice(device: string): Promise<readonly string[]> {
+    const uses = await this.#usesOf(device)
+    const words = uses.map(point => (point === undefined ? 'active swap' : `a mount at ${point}`))
+    return [...(await this.over(device)), ...words, ...(await this.#openers({ kind: 'block', device }))].slice(0, MOST)
+  }
 
-const text = async (host: Host, path: string): Promise<string> =>
-  Buffer.from((await seen(host.files.read(path))) ?? []).toString()
+  /** Mappings and other devices over a block device. */
+  async over(device: string): Promise<readonly string[]> {
+    return await this.#devices(await this.#namesOver(device), DEEPEST)
+  }
 
-/** Undefined for what vanished meanwhile or may not be looked at. */
-async function seen<T>(looking: Promise<T>): Promise<T | undefined> {
-  try {
-    return await looking
-  } catch (error) {
-    if (
-      hasCode(error, 'file-not-found') ||
-      (isHoldfastError(error) && ['forbidden', 'host-command'].includes(error.kind))
-    ) {
-      return undefined
-    }
-    throw error
+  async #devices(names: readonly string[], depth: number): Promise<readonly string[]> {
+    const found = names.map(async name => {
+      const uses = depth > 0 ? await this.#nested(name, depth - 1) : []
+      const isIdlePartition = uses.length === 0 && (await this.#isPartition(name))
+      return isIdlePartition ? [] : [[await describeBlockDevice(this.#host, name), ...uses].join(', ')]
+    })
+    return (await Promise.all(found)).flat().slice(0, MOST)
+  }
+
+  /** Who uses a device that lies over the one in question. */
+  async #nested(name: string, depth: number): Promise<readonly string[]> {
+    const device = (await readText(this.#host, `/sys/class/block/${name}/dev`)).trim()
+    if (device === '') return []
+    const over = await this.#devices(await this.#namesOver(device), depth)
+    const uses = await this.#usesOf(device)
+    const openers = await this.#openers({ kind: 'block', device })
+    return [
+      ...over.map(words => `under ${words}`),
+      ...uses.map(point => (point === undefined ? 'used as swap' : `mounted at ${point}`)),
+      ...openers.map(words => `open in ${words}`),
+    ].slice(0, MOST)
+  }
+
+  /** Names as `/sys/class/block` has them. */
+  async #namesOver(device: string): Promise<readonly string[]> {
+    const at = `/sys/dev/block/${device}`
+    const inside = (await seen(this.#host.files.list(at))) ?? []
+    const isPartition = await Promise.all(inside.map(name => /\d$/.test(name) && this.#isPartition(name)))
+    const holders = (await seen(this.#host.files.list(`${at}/holders`))) ?? []
+    return [...holders, ...inside.filter((_, n) => isPartition[n]), ...(await this.#loopsOver(device))]
+  }
+
+  async #isPartition(name: string): Promise<boolean> {
+    return (await readText(this.#host, `/sys/class/block/${name}/partition`)) !== ''
+  }
+
+  /** Loop devices over a block device. Only those are looked at: the file of another may lie on a server that does not answer. */
+  async #loopsOver(device: string): Promise<readonly string[]> {
+    const loops = (await this.#readLoops()).filter(({ backingPath }) => backingPath.startsWith('/dev/'))
+    const facts = await Promise.all(loops.map(({ backingPath }) => seen(this.#host.files.stat(backingPath))))
+    return loops.filter((_, n) => facts[n]?.kind === 'block' && facts[n].device === device).map(nameOf)
+  }
+
+  async #readLoops(): Promise<readonly LoopFacts[]> {
+    this.#loops ??= seen(listLoops(this.#host))
+    return (await this.#loops) ?? []
+  }
+
+  /** Where it is mounted; undefined for swap. */
+  async #usesOf(device: string): Promise<readonly (string | undefined)[]> {
+    this.#kernelUses ??= readKernelUses(this.#host)
+    return (await this.#kernelUses).filter(use => use.device === device).map(({ mountPoint }) => mountPoint)
+  }
+
+  async #openers(facts: Pick<FileFacts, 'kind' | 'device'> & { readonly inode?: string }): Promise<readonly string[]> {
+    this.#openFiles ??= readOpenFiles(this.#host)
+    const pids = (await this.#openFiles).get(fileKey({ inode: '', ...facts })) ?? []
+    return await Promise.all(pids.slice(0, MOST).map(pid => describeProcess(this.#host, pid)))
   }
 }
+
+/** As `/sys/class/block` has it. */
+const nameOf = ({ path }: LoopFacts): string => path.slice('/dev/'.length)

@@ -18,8 +18,10 @@ export interface LuksHeader {
 
 /** PBKDF2: a few bytes, one thread. */
 const CHEAP = { memoryBytes: 0, threads: 1 } as const
-/** cryptsetup takes no header that asks for more (`lib/luks2/luks2_json_metadata.c`). */
+/** cryptsetup writes no header that asks for more (`lib/crypto_backend/pbkdf_check.c`). */
 const MOST_MEMORY_KIB = 4 * 2 ** 20
+/** Argon2 has no more lanes than this (RFC 9106). */
+const MOST_THREADS = 2 ** 24 - 1
 
 const MAGIC = Buffer.from('LUKS\xba\xbe', 'latin1')
 /** Of the second copy of a LUKS2 header. */
@@ -115,28 +117,28 @@ function parseLuks2(path: string, bytes: Buffer): LuksHeader {
   return checked(path, header)
 }
 
-/** Argon2 says how much memory (KiB) and how many threads it takes. */
+/** Argon2 says how much memory (KiB) and how many threads it takes. Slots that only stand for a re-encryption derive nothing. */
 function derivationOf(path: string, slots: readonly unknown[]): LuksHeader['derivation'] {
-  const costs = slots
-    .map(slot => field(slot, 'kdf'))
-    .filter(kdf => field(kdf, 'type') !== 'pbkdf2')
-    .map(kdf => ({ memoryKib: Number(field(kdf, 'memory')), threads: Number(field(kdf, 'cpus')) }))
-  for (const { memoryKib, threads } of costs) {
-    if (
-      Number.isInteger(memoryKib) &&
-      memoryKib > 0 &&
-      memoryKib <= MOST_MEMORY_KIB &&
-      Number.isInteger(threads) &&
-      threads > 0
-    )
-      continue
-    throw corrupt(path, 'the cost of a key slot makes no sense')
-  }
+  const costs = slots.filter(slot => field(slot, 'type') === 'luks2').map(slot => costOf(path, field(slot, 'kdf')))
   return {
-    memoryBytes: Math.max(CHEAP.memoryBytes, ...costs.map(({ memoryKib }) => memoryKib * 1024)),
+    memoryBytes: Math.max(CHEAP.memoryBytes, ...costs.map(({ memoryBytes }) => memoryBytes)),
     threads: Math.max(CHEAP.threads, ...costs.map(({ threads }) => threads)),
   }
 }
+
+function costOf(path: string, kdf: unknown): LuksHeader['derivation'] {
+  const type = field(kdf, 'type')
+  if (type === 'pbkdf2') return CHEAP
+  if (type !== 'argon2i' && type !== 'argon2id') throw corrupt(path, 'a key slot has no key derivation that we know')
+  const [memoryKib, threads] = [field(kdf, 'memory'), field(kdf, 'cpus')]
+  if (isCount(memoryKib, MOST_MEMORY_KIB) && isCount(threads, MOST_THREADS)) {
+    return { memoryBytes: memoryKib * 1024, threads }
+  }
+  throw corrupt(path, 'the cost of a key slot makes no sense')
+}
+
+const isCount = (value: unknown, most: number): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= most
 
 function checked(path: string, header: LuksHeader): LuksHeader {
   if (!/^[0-9a-f-]{36}$/.test(header.uuid)) throw corrupt(path, 'it has no UUID')

@@ -2,7 +2,7 @@ import type { Change } from '#src/core/change.ts'
 import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
 import type { DiskSource } from '#src/core/disk.ts'
 import { HoldfastError, hasCode } from '#src/core/error.ts'
-import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
+import { describeHolders, devicesOver, Holders, holdersOf } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
 import {
   attachLoop,
@@ -81,12 +81,13 @@ export class LocalConnector implements Connector {
   async list(signal?: AbortSignal): Promise<readonly SourceFacts[]> {
     const loops = (await listLoops(this.#host, signal)).toSorted((a, b) => byPath(a.path, b.path))
     const pool = await this.#realPool()
+    const holders = new Holders(this.#host)
     return await Promise.all(
       loops.map(async ({ path, backingPath }) => ({
         path,
         volumeId: volumeOfPoolPath(pool, backingPath),
         over: backingPath,
-        holders: await holdersOf(this.#host, path),
+        holders: await holders.of(path),
       })),
     )
   }

@@ -1,11 +1,10 @@
-import { basename } from 'node:path'
 import type { Change } from '#src/core/change.ts'
 import type { GuestSource } from '#src/core/disk.ts'
 import { HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
 import { luksClose, luksOpen } from '#src/host/cryptsetup.ts'
-import { type MappingFacts, Mappings } from '#src/host/device-mapper.ts'
-import { describeHolders, devicesOver, holdersOf } from '#src/host/holders.ts'
+import { lowerDevice, type MappingFacts, Mappings } from '#src/host/device-mapper.ts'
+import { describeHolders, devicesOver, Holders } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
 import type { DerivationCost, Encryptor, LockRequest, Unlocked, UnlockRequest, ViewFacts } from '../encryptor.ts'
@@ -159,22 +158,15 @@ export class LuksEncryptor implements Encryptor {
 
   async list(signal?: AbortSignal): Promise<readonly ViewFacts[]> {
     const mappings = (await this.#mappings.list(signal)).filter(isOfInterest)
+    const holders = new Holders(this.#host)
     const views = mappings.map(async mapping => ({
       name: mapping.name,
       ...volumeOfMapping(mapping),
       path: `/dev/mapper/${mapping.name}`,
-      over: await this.#below(mapping),
-      holders: await holdersOf(this.#host, `/dev/mapper/${mapping.name}`),
+      over: await lowerDevice(this.#host, mapping),
+      holders: await holders.ofDevice(mapping.device),
     }))
     return (await Promise.all(views)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  }
-
-  /** The name of the device below, by sysfs; else its numbers. */
-  async #below({ targets }: MappingFacts): Promise<string | undefined> {
-    const device = targets.find(({ below }) => below)?.below?.device
-    if (device === undefined) return undefined
-    const node = await this.#host.files.realPath(`/sys/dev/block/${device}`)
-    return node === undefined ? device : `/dev/${basename(node)}`
   }
 
   async probe(request: UnlockRequest, signal?: AbortSignal): Promise<GuestSource | undefined> {

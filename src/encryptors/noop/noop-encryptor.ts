@@ -30,7 +30,8 @@ export class NoopEncryptor implements Encryptor {
     return 'already'
   }
 
-  async cost(): Promise<DerivationCost> {
+  async cost(request: UnlockRequest): Promise<DerivationCost> {
+    await this.check(request)
     return { memoryBytes: 0, threads: 1 }
   }
 
