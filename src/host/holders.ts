@@ -42,7 +42,7 @@ export class Holders {
     const facts = await seen(this.#host.files.stat(path))
     if (!facts) return []
     if (facts.kind === 'block') return await this.ofDevice(facts.device)
-    const real = await this.#host.files.realPath(path)
+    const real = await seen(this.#host.files.realPath(path))
     const loops = (await this.#readLoops()).filter(({ backingPath }) => backingPath === real)
     return [...(await this.#devices(loops.map(nameOf), DEEPEST)), ...(await this.#openers(facts))].slice(0, MOST)
   }
