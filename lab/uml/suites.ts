@@ -16,10 +16,15 @@ export interface Suite {
 export const SUITES: readonly Suite[] = [
   {
     name: 'kernel',
-    tests: [
-      'lab/{kernel,faulty-devices}/**/*.test.ts',
-      'src/{host,volumes,connectors,encryptors,nics}/**/real.test.ts',
-    ],
+    tests: ['lab/kernel/**/*.test.ts', 'src/{host,volumes,connectors,encryptors,nics}/**/real.test.ts'],
+    memoryMib: 768,
+    modules: ['loop', 'dm-crypt'],
+    udev: true,
+    timeoutMs: 600_000,
+  },
+  {
+    name: 'faulty-devices',
+    tests: ['lab/faulty-devices/**/*.test.ts'],
     memoryMib: 768,
     modules: ['loop', 'dm-crypt', 'dm-flakey'],
     udev: true,
