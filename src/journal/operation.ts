@@ -1,6 +1,15 @@
 import type { ErrorKind } from '#src/core/error.ts'
 
-export type OperationKind = 'create' | 'start' | 'stop' | 'soft-reboot' | 'hard-reboot' | 'attach' | 'detach' | 'delete' | 'resume'
+export type OperationKind =
+  | 'create'
+  | 'start'
+  | 'stop'
+  | 'soft-reboot'
+  | 'hard-reboot'
+  | 'attach'
+  | 'detach'
+  | 'delete'
+  | 'resume'
 
 /**
  * - `running`: under way, or interrupted by the death of its process

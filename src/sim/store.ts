@@ -86,8 +86,7 @@ export class SimStore implements Store {
       (instanceId === undefined || row.instanceId === instanceId) &&
       (states === undefined || states.includes(row.state))
     return await this.#read('operations', ({ operations }) => {
-      const newestFirst = [...operations.values()].reverse().sort((a, b) => b.startedAt - a.startedAt)
-      return newestFirst.filter(wanted).slice(0, limit)
+      return [...operations.values()].reverse().filter(wanted).slice(0, limit)
     })
   }
 

@@ -1,3 +1,5 @@
+import type { SummedTable } from './sums.ts'
+
 /** What one kind of database has of its own. */
 export interface DatabaseDescription {
   /** Absolute path of the file; its directory is there already. */
@@ -11,4 +13,11 @@ export interface DatabaseDescription {
    * databases made by it are out there. `user_version` counts the steps that a database has had.
    */
   readonly migrations: readonly string[]
+  /** Tables of the newest schema; those that hold others' keys first. */
+  readonly tables: readonly SummedTable[]
 }
+
+/** A damaged database is restored by these commands, which never touch instances, volumes or their data. */
+export const RESTORE_HINT =
+  "'holdfast state check' says what is damaged, 'holdfast state restore' puts the newest backup that is whole in its place; " +
+  'instances, volumes and their data are not touched by that'

@@ -4,9 +4,11 @@ import { type ErrorKind, HoldfastError, isHoldfastError } from '#src/core/error.
 import { errnoOf } from '../file-error.ts'
 import type { DatabaseDescription } from './description.ts'
 import { isFull } from './room.ts'
+import { damaged } from './sums.ts'
 
 /** SQLite's primary result codes that mean something to a person (sqlite.org/rescode.html). */
 const RESULT = {
+  error: 1,
   busy: 5,
   locked: 6,
   readonly: 8,
@@ -14,6 +16,7 @@ const RESULT = {
   corrupt: 11,
   full: 13,
   cannotOpen: 14,
+  tooBig: 18,
   constraint: 19,
   notADatabase: 26,
 }
@@ -31,13 +34,22 @@ export const isConstraint = (error: unknown): error is Error => resultCode(error
 export function sqliteError(error: unknown, database: DatabaseDescription): HoldfastError {
   if (isHoldfastError(error)) return error
   const said = error instanceof Error ? error.message : String(error)
-  const meaning = meaningOf(resultCode(error), database)
+  // A number that no Holdfast has written.
+  if (error instanceof RangeError) return damaged(database, said)
+  const meaning = meaningOf(isStrangeSchema(error, said) ? RESULT.corrupt : resultCode(error), database)
   if (!meaning) {
     return new HoldfastError('internal', 'internal', `${database.noun} ${database.path}: ${said}`, { cause: error })
   }
   const { kind, code, message, hint } = meaning
   return new HoldfastError(kind, code, `${message} (SQLite: ${said})`, { cause: error, details: { hint } })
 }
+
+/** Our statements are fixed, and fit our schema: one that does not has been damaged in the file. */
+const isStrangeSchema = (error: unknown, said: string): boolean =>
+  resultCode(error) === RESULT.error &&
+  /no such (column|table|index|collation|module)|has no column|unsupported file format|malformed|syntax error|unrecognized token|unknown datatype/.test(
+    said,
+  )
 
 /** The primary result code of an error of node:sqlite; undefined for any other error. */
 function resultCode(error: unknown): number | undefined {
@@ -57,6 +69,7 @@ function meaningOf(result: number | undefined, database: DatabaseDescription): M
         message: `no space left for ${name}; nothing was changed`,
         hint: 'free space on its file system, then run the command again',
       }
+    case RESULT.tooBig:
     case RESULT.notADatabase:
     case RESULT.corrupt:
       return { kind: 'corrupt', code: 'state-corrupt', message: `${name} is damaged`, hint: restoreHint }

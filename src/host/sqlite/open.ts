@@ -3,10 +3,12 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { HoldfastError } from '#src/core/error.ts'
+import { listBackups } from './backup.ts'
 import type { DatabaseDescription } from './description.ts'
 import { sqliteError } from './errors.ts'
 import { checkVersion, migrate, schemaVersion } from './migrate.ts'
 import { isFull, isReadOnly } from './room.ts'
+import { checkDamage, damaged, defineRowSum } from './sums.ts'
 
 /** One process writes at a time (the state lock sees to it), so a wait is only for the end of another's last commit. */
 const BUSY_MS = 250
@@ -26,13 +28,26 @@ export function openSqlite(description: DatabaseDescription, readOnly: boolean):
 
 function openToWrite(description: DatabaseDescription): DatabaseSync {
   const { path } = description
+  refuseStump(description)
   if (!existsSync(path)) makePrivate(path)
   return prepared(new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true }), db => {
+    defineRowSum(db)
     // Before anything is written: it may be another program's.
     checkVersion(db, schemaVersion(db), description)
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     migrate(db, description)
+    checkDamage(db, description)
   })
+}
+
+/** SQLite's own header. */
+const SHORTEST = 100
+
+/** SQLite takes a file that was cut off at its beginning for a new one. An empty one is new only if it never had a backup. */
+function refuseStump(description: DatabaseDescription): void {
+  const size = statSync(description.path, { throwIfNoEntry: false })?.size ?? SHORTEST
+  if (size >= SHORTEST || (size === 0 && listBackups(description).length === 0)) return
+  throw damaged(description, `it has ${size} bytes`)
 }
 
 /** SQLite gives its companion files the mode of the database. Failures are left to SQLite to tell. */
@@ -46,11 +61,14 @@ function makePrivate(path: string): void {
 
 function openToRead(description: DatabaseDescription): DatabaseSync {
   const { path, migrations } = description
+  refuseStump(description)
   if (!existsSync(path)) return emptyDatabase(description)
   const db = prepared(new DatabaseSync(readable(path), { timeout: BUSY_MS, readOnly: true }), opened => {
     const found = schemaVersion(opened)
     checkVersion(opened, found, description)
     if (found > 0 && found < migrations.length) throw older(description)
+    defineRowSum(opened)
+    if (found > 0) checkDamage(opened, description)
   })
   if (schemaVersion(db) > 0) return db
   db.close()
@@ -71,7 +89,10 @@ function readable(path: string): string | URL {
 }
 
 const emptyDatabase = (description: DatabaseDescription): DatabaseSync =>
-  prepared(new DatabaseSync(':memory:'), db => migrate(db, description))
+  prepared(new DatabaseSync(':memory:'), db => {
+    defineRowSum(db)
+    migrate(db, description)
+  })
 
 /** Closes the database again if it cannot be prepared. */
 function prepared(db: DatabaseSync, prepare: (db: DatabaseSync) => void): DatabaseSync {

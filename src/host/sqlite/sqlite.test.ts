@@ -26,6 +26,7 @@ const description = (migrations: readonly string[] = STEPS): DatabaseDescription
   noun: 'test database',
   restoreHint: 'put it back',
   migrations,
+  tables: [],
 })
 
 const refused = (work: () => unknown, kind: ErrorKind, code: string, message: RegExp, hint?: string) =>

@@ -1,12 +1,52 @@
-import type { DatabaseDescription } from '#src/host/sqlite/description.ts'
+import { type DatabaseDescription, RESTORE_HINT } from '#src/host/sqlite/description.ts'
+import { addSums, type SummedTable } from '#src/host/sqlite/sums.ts'
 
 export const stateDatabase = (path: string): DatabaseDescription => ({
   path,
   noun: 'state database',
-  restoreHint:
-    'restore it from a backup, or move it away to begin with an empty one; instances and volumes are not touched by that',
+  restoreHint: RESTORE_HINT,
   migrations: MIGRATIONS,
+  tables: TABLES,
 })
+
+const UNFINISHED = "IN ('running', 'stuck')"
+
+/** What is summed; a column that is added later comes with a migration that makes the triggers anew. */
+export const TABLES: readonly SummedTable[] = [
+  {
+    name: 'instances',
+    key: ['id'],
+    columns: [
+      ...['id', 'name', 'availability_zone', 'memory_mib', 'cpus', 'kernel', 'interfaces', 'status', 'wanted'],
+      ...['task_state', 'fault', 'priority', 'boot_id', 'created_at', 'version'],
+    ],
+  },
+  {
+    name: 'block_device_mappings',
+    key: ['id'],
+    columns: [
+      ...['id', 'instance_id', 'volume_id', 'target', 'boot_index', 'delete_on_termination', 'attachment_id'],
+      ...['connection_info', 'encryption', 'mechanism', 'luks_uuid', 'version'],
+    ],
+  },
+  {
+    name: 'operations',
+    key: ['id'],
+    history: true,
+    liveHistory: `WHERE state ${UNFINISHED}`,
+    columns: [
+      ...['id', 'kind', 'instance_id', 'instance_name', 'volume_id', 'state', 'error', 'boot_id', 'started_at'],
+      ...['finished_at', 'version'],
+    ],
+  },
+  {
+    name: 'journal_entries',
+    key: ['operation_id', 'sequence'],
+    history: true,
+    liveHistory: `WHERE operation_id IN (SELECT id FROM main.operations WHERE state ${UNFINISHED})`,
+    columns: ['operation_id', 'sequence', 'step', 'event', 'action', 'subject', 'change', 'error', 'at'],
+  },
+]
 
 /** Append-only. */
 export const MIGRATIONS: readonly string[] = [
@@ -78,5 +118,14 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE instances ADD COLUMN task_state TEXT;
   ALTER TABLE instances ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE instances ADD COLUMN boot_id TEXT;
+  `,
+  // The order of operations is that of writing, whatever the clock said.
+  `
+  DROP INDEX operations_by_state;
+  DROP INDEX operations_by_instance;
+  CREATE INDEX operations_by_state ON operations (state);
+  CREATE INDEX operations_by_instance ON operations (instance_id, state);
+  CREATE INDEX operations_by_end ON operations (finished_at);
+  ${TABLES.map(addSums).join('')}
   `,
 ]

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { hasCode } from '#src/core/error.ts'
 import { migrate } from '#src/host/sqlite/migrate.ts'
+import { defineRowSum } from '#src/host/sqlite/sums.ts'
 import { storeConformance } from '../conformance.ts'
 import type { InstanceRecord } from '../records.ts'
 import { openSqliteStore } from './open.ts'
@@ -34,6 +35,7 @@ storeConformance('SqliteStore', async () => {
   const path = join(directory, 'state.db')
   await (await openSqliteStore({ path })).close()
   const db = new DatabaseSync(path)
+  defineRowSum(db)
   db.exec('PRAGMA synchronous = FULL')
   const store = new SqliteStore(db, path)
   return {
@@ -62,6 +64,7 @@ describe('openSqliteStore', () => {
     await assert.rejects(openSqliteStore({ path, readOnly }), error => hasCode(error, code))
   const sql = (text: string) => {
     const db = new DatabaseSync(path)
+    defineRowSum(db)
     db.exec(text)
     db.close()
   }
@@ -204,10 +207,12 @@ describe('openSqliteStore', () => {
 describe('the schema', () => {
   it('answers every query of a long history along an index', () => {
     const db = new DatabaseSync(':memory:')
+    defineRowSum(db)
     migrate(db, stateDatabase(':memory:'))
     const plans = [
-      'SELECT * FROM operations WHERE state = ? ORDER BY started_at DESC, rowid DESC LIMIT ?',
-      'SELECT * FROM operations WHERE state = ? AND instance_id = ? ORDER BY started_at DESC, rowid DESC LIMIT ?',
+      'SELECT * FROM operations WHERE state = ? ORDER BY rowid DESC LIMIT ?',
+      'SELECT * FROM operations WHERE state = ? AND instance_id = ? ORDER BY rowid DESC LIMIT ?',
+      'SELECT 1 FROM operations WHERE finished_at < ? LIMIT 1',
       'SELECT * FROM block_device_mappings WHERE volume_id = ? ORDER BY instance_id',
       'SELECT * FROM block_device_mappings WHERE instance_id = ?',
       'SELECT * FROM journal_entries WHERE operation_id = ? AND step = ? ORDER BY sequence DESC LIMIT 1',

@@ -71,7 +71,7 @@ export class SqliteStore implements Store {
     limit = 100,
   }: OperationFilter): Promise<readonly OperationRecord[]> {
     const where = instanceId === undefined ? 'state = ?' : 'state = ? AND instance_id = ?'
-    const sql = `SELECT rowid AS age, ${OPERATIONS.columns} FROM operations WHERE ${where} ORDER BY started_at DESC, rowid DESC LIMIT ?`
+    const sql = `SELECT rowid AS age, ${OPERATIONS.columns} FROM operations WHERE ${where} ORDER BY rowid DESC LIMIT ?`
     const rows = [...new Set(states)].flatMap(state =>
       this.#all(sql, state, ...(instanceId === undefined ? [] : [instanceId]), limit),
     )
@@ -87,13 +87,26 @@ export class SqliteStore implements Store {
 
   /**
    * Forgets finished operations, with their journals, that ended before `before` (milliseconds since 1970) and are not
-   * among the `keep` newest. Never one that is running or stuck. Gives how many it forgot.
+   * among the `keep` written last, whatever the clock says. Never one that is running or stuck. Where there is nothing to forget it
+   * costs a look along an index. At most `most` at a time. Gives how many it forgot.
    */
-  async prune({ before, keep }: { readonly before: number; readonly keep: number }): Promise<number> {
+  async prune({
+    before,
+    keep,
+    most = 1000,
+  }: {
+    readonly before: number
+    readonly keep: number
+    readonly most?: number
+  }): Promise<number> {
     this.#checkWritable()
-    const kept = 'SELECT id FROM operations ORDER BY started_at DESC, rowid DESC LIMIT ?'
-    const sql = `DELETE FROM operations WHERE state NOT IN ('running', 'stuck') AND finished_at < ? AND id NOT IN (${kept})`
-    return this.#database.guard(() => Number(this.#database.statement(sql).run(before, keep).changes))
+    if (this.#all('SELECT 1 FROM operations WHERE finished_at < ? LIMIT 1', before).length === 0) return 0
+    const newest = this.#all('SELECT rowid AS age FROM operations ORDER BY rowid DESC LIMIT 1 OFFSET ?', keep)[0]?.age
+    if (newest === undefined) return 0
+    const old =
+      "SELECT id FROM operations WHERE finished_at < ? AND rowid <= ? AND state NOT IN ('running', 'stuck') LIMIT ?"
+    const sql = `DELETE FROM operations WHERE id IN (${old})`
+    return this.#database.guard(() => Number(this.#database.statement(sql).run(before, Number(newest), most).changes))
   }
 
   async close(): Promise<void> {
@@ -159,5 +172,4 @@ export class SqliteStore implements Store {
 /** `vdz` before `vdaa`. */
 const BY_TARGET = 'length(target), target'
 
-const newestFirst = (a: Row, b: Row): number =>
-  Number(b.started_at) - Number(a.started_at) || Number(b.age) - Number(a.age)
+const newestFirst = (a: Row, b: Row): number => Number(b.age) - Number(a.age)

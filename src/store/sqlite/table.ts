@@ -1,6 +1,8 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite'
 import { HoldfastError } from '#src/core/error.ts'
+import { RESTORE_HINT } from '#src/host/sqlite/description.ts'
 import type { Column } from './column.ts'
+import { TABLES } from './schema.ts'
 import { Malformed } from './shape.ts'
 
 /** One row as SQLite gives it. */
@@ -9,7 +11,7 @@ export type Row = Readonly<Record<string, SQLOutputValue>>
 /** One table and the records in it: a column for each field, `memoryMib` in `memory_mib`. */
 export class Table<T extends object> {
   readonly name: string
-  /** Column names in the order of the record's fields, for a SELECT. */
+  /** For a SELECT: columns in the order of the record's fields, and whether the row is as it was written. */
   readonly columns: string
   readonly #fields: ReadonlyMap<string, { readonly column: string; readonly codec: Column<unknown> }>
 
@@ -17,7 +19,9 @@ export class Table<T extends object> {
     this.name = name
     const entries: [string, Column<unknown>][] = Object.entries(columns)
     this.#fields = new Map(entries.map(([field, codec]) => [field, { column: snakeCase(field), codec }]))
-    this.columns = [...this.#fields.values()].map(({ column }) => column).join(', ')
+    const fields = [...this.#fields.values()].map(({ column }) => column)
+    const summed = TABLES.find(table => table.name === name)?.columns ?? fields
+    this.columns = `${fields.join(', ')}, sum IS row_sum(${summed.join(', ')}) AS whole`
   }
 
   /**
@@ -36,6 +40,7 @@ export class Table<T extends object> {
   /** @throws HoldfastError `state-corrupt`, naming table, row and column */
   read(row: Row): T {
     try {
+      if (row.whole !== 1) throw new Malformed('it is not as it was written')
       const read = [...this.#fields].map(
         ([field, { column, codec }]) => [field, codec.read(row[column], column)] as const,
       )
@@ -44,7 +49,7 @@ export class Table<T extends object> {
       if (!(cause instanceof Malformed)) throw cause
       throw new HoldfastError('corrupt', 'state-corrupt', `table ${this.name}, row ${rowName(row)}: ${cause.message}`, {
         cause,
-        details: { hint: 'restore the state database from a backup; nothing was changed in it' },
+        details: { hint: RESTORE_HINT },
       })
     }
   }

@@ -3,6 +3,7 @@ import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
+import { defineRowSum } from '#src/host/sqlite/sums.ts'
 import { refused } from '../conformance-fixture.ts'
 import { Database } from './database.ts'
 import { MIGRATIONS } from './schema.ts'
@@ -12,6 +13,7 @@ const file = (bench: LocalBench) => join(bench.directory, 'volumes.db')
 
 function inside(bench: LocalBench, sql: string): void {
   const db = new DatabaseSync(file(bench))
+  defineRowSum(db)
   db.exec(sql)
   db.close()
 }
@@ -100,6 +102,7 @@ describe('the volume database', () => {
     await using bench = await LocalBench.make()
     ;(await bench.open()).service.close()
     const db = new DatabaseSync(file(bench))
+    defineRowSum(db)
     db.exec('PRAGMA max_page_count = 1')
     const database = new Database(db, file(bench))
     const fill = () =>

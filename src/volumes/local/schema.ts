@@ -1,11 +1,43 @@
-import type { DatabaseDescription } from '#src/host/sqlite/description.ts'
+import { type DatabaseDescription, RESTORE_HINT } from '#src/host/sqlite/description.ts'
+import { addSums, type SummedTable } from '#src/host/sqlite/sums.ts'
 
 export const volumeDatabase = (path: string): DatabaseDescription => ({
   path,
   noun: 'volume database',
-  restoreHint: 'restore it from a backup; the files of the pool are not touched by that',
+  restoreHint: RESTORE_HINT,
   migrations: MIGRATIONS,
+  tables: TABLES,
 })
+
+/** What is summed; a column that is added later comes with a migration that makes the triggers anew. */
+const TABLES: readonly SummedTable[] = [
+  { name: 'volume_types', key: ['id'], columns: ['id', 'name', 'multiattach', 'provider', 'cipher', 'key_size'] },
+  {
+    name: 'volumes',
+    key: ['id'],
+    columns: [
+      ...['id', 'name', 'description', 'status', 'size', 'availability_zone', 'type_id', 'bootable', 'multiattach'],
+      ...['snapshot_id', 'source_volume_id', 'metadata', 'provider', 'cipher', 'key_size', 'key_id', 'keys_before'],
+      ...['header_bytes', 'inode', 'generation', 'created_at'],
+    ],
+  },
+  {
+    name: 'snapshots',
+    key: ['id'],
+    columns: [
+      ...['id', 'name', 'description', 'status', 'progress', 'size', 'volume_id', 'key_id', 'keys_before'],
+      ...['header_bytes', 'inode', 'created_at'],
+    ],
+  },
+  {
+    name: 'attachments',
+    key: ['id'],
+    columns: [
+      ...['id', 'volume_id', 'instance_id', 'status', 'attach_mode', 'mountpoint', 'connector_host', 'attached_at'],
+      'created_at',
+    ],
+  },
+]
 
 /**
  * Append-only. Sizes in GiB unless the name says bytes; times in ISO 8601.
@@ -76,4 +108,5 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX attachments_by_volume ON attachments (volume_id);
   CREATE INDEX attachments_by_instance ON attachments (instance_id);
   `,
+  TABLES.map(addSums).join(''),
 ]

@@ -1,0 +1,89 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
+import { HoldfastError } from '#src/core/error.ts'
+import type { DatabaseDescription } from './description.ts'
+
+/** Name of the SQL function that gives the checksum of its arguments. Migrations use it, so it keeps its meaning for ever. */
+const ROW_SUM = 'row_sum'
+
+/** A table of which every row carries the checksum of its other columns in `sum`. */
+export interface SummedTable {
+  readonly name: string
+  /** All columns but `sum`, in the order of the checksum. */
+  readonly columns: readonly string[]
+  /** What tells its rows apart, for a WHERE: `id`. */
+  readonly key: readonly string[]
+  /** Grows with history: looked through at every opening only while it is small. */
+  readonly history?: boolean
+  /** Of history: which rows are in use, a WHERE; the others are not in backups. */
+  readonly liveHistory?: string
+}
+
+/** Gives this connection the function that sums rows: SQLite has no checksums of its own for what lies in its pages. */
+export function defineRowSum(db: DatabaseSync): void {
+  const options = { deterministic: true, varargs: true, useBigIntArguments: true }
+  db.function(ROW_SUM, options, (...values) => rowSum(values))
+}
+
+/** The checksum of values as SQLite gives them; any single bit that turns gives another. */
+const rowSum = (values: readonly unknown[]): number =>
+  crc32(JSON.stringify(values, (_, value) => (typeof value === 'bigint' ? `${value}n` : value)))
+
+/**
+ * SQL of a migration that gives a table its column `sum`, for the rows that it has and for every one written from now on, by
+ * triggers: no writer can forget it.
+ */
+export function addSums({ name, columns, key }: SummedTable): string {
+  const sumOf = (prefix: string) => `${ROW_SUM}(${columns.map(column => prefix + column).join(', ')})`
+  const same = key.map(column => `${column} = NEW.${column}`).join(' AND ')
+  const refresh = `UPDATE ${name} SET sum = ${sumOf('NEW.')} WHERE ${same};`
+  return `
+  ALTER TABLE ${name} ADD COLUMN sum INTEGER;
+  UPDATE ${name} SET sum = ${sumOf('')};
+  CREATE TRIGGER ${name}_sum_of_new AFTER INSERT ON ${name} BEGIN ${refresh} END;
+  CREATE TRIGGER ${name}_sum_of_changed AFTER UPDATE OF ${columns.join(', ')} ON ${name} BEGIN ${refresh} END;
+  `
+}
+
+/** Rows of history up to which it too is looked through at every opening. */
+const SMALL_HISTORY = 5000
+
+/**
+ * Looks through the rows that are in use and the indexes by which they are found. What it costs does not grow with history;
+ * rows of a long history are looked at when they are read, or with `all`.
+ * @throws HoldfastError `state-corrupt`, naming the table
+ */
+export function checkDamage(
+  db: DatabaseSync,
+  description: DatabaseDescription,
+  options: { readonly all?: boolean } = {},
+): void {
+  for (const table of description.tables) {
+    if (table.history && !options.all && !isSmall(db, table)) continue
+    checkSums(db, table, description)
+    checkStructure(db, table, description)
+  }
+}
+
+const isSmall = (db: DatabaseSync, { name }: SummedTable): boolean =>
+  db.prepare(`SELECT 1 FROM ${name} LIMIT 1 OFFSET ${SMALL_HISTORY}`).get() === undefined
+
+function checkSums(db: DatabaseSync, { name, columns, key }: SummedTable, description: DatabaseDescription): void {
+  const wrong = `sum IS NOT ${ROW_SUM}(${columns.join(', ')})`
+  const row = db
+    .prepare(`SELECT ${key.join(" || ' ' || ")} AS row FROM ${name} NOT INDEXED WHERE ${wrong} LIMIT 1`)
+    .get()
+  if (row) throw damaged(description, `table ${name}: row ${String(row.row).slice(0, 80)} is not as it was written`)
+}
+
+function checkStructure(db: DatabaseSync, { name }: SummedTable, description: DatabaseDescription): void {
+  const [first] = db.prepare(`PRAGMA integrity_check('${name}')`).all()
+  const said = Object.values(first ?? {})[0]
+  if (said !== 'ok') throw damaged(description, `table ${name}: ${String(said).slice(0, 200)}`)
+}
+
+/** The way to restore is the description's. */
+export const damaged = ({ noun, path, restoreHint }: DatabaseDescription, what: string): HoldfastError =>
+  new HoldfastError('corrupt', 'state-corrupt', `the ${noun} ${path} is damaged: ${what}`, {
+    details: { left: 'nothing was changed in it', hint: restoreHint },
+  })
