@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { HoldfastError, hasCode } from '#src/core/error.ts'
 import { readBootId } from './boot-id.ts'
+import { TEMPORARY_SUFFIX } from './node-files.ts'
 import { createNodeHost } from './node-host.ts'
 import { lockState } from './state-lock.ts'
 
@@ -68,6 +69,15 @@ describe('the lock of a state directory', () => {
     await kill()
     using lock = await lockState(host, folder, 'second')
     assert.ok(lock)
+  })
+
+  it('clears away what a process that died while it named itself has left', async () => {
+    const half = join(folder, `lock.json.${host.random.uuid()}${TEMPORARY_SUFFIX}`)
+    const others = join(folder, `kvm.json.${host.random.uuid()}${TEMPORARY_SUFFIX}`)
+    for (const path of [half, others]) await writeFile(path, '{')
+    using _lock = await lockState(host, folder, 'holdfast instance list')
+    assert.deepEqual([await host.files.stat(half), (await host.files.stat(others))?.size], [undefined, 1])
+    await host.files.remove(others)
   })
 
   it('is not lost when the same process asks for it again', async () => {

@@ -1,7 +1,9 @@
 import { closeSync, openSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { HoldfastError, hasCode } from '#src/core/error.ts'
 import type { Host } from './host.ts'
+import { TEMPORARY_SUFFIX } from './node-files.ts'
 
 /** Held until it is released, or until the process ends, however it ends. */
 export interface StateLock extends Disposable {
@@ -65,12 +67,20 @@ export async function isStateLocked(host: Host, directory: string): Promise<bool
 
 /** On a full disk the lock goes without a name, and never under another's: only who holds it can make room by deleting. */
 async function nameHolder(host: Host, path: string, holder: Holder): Promise<void> {
+  await clearAway(host, path)
   try {
     await host.files.writeAtomic(path, new TextEncoder().encode(`${JSON.stringify(holder)}\n`), 0o644)
   } catch (error) {
     if (!hasCode(error, 'no-space')) throw error
     await host.files.remove(path)
   }
+}
+
+/** A power cut while a process named itself leaves what it was writing; whoever holds the lock is the only one who writes it. */
+async function clearAway(host: Host, path: string): Promise<void> {
+  const folder = dirname(path)
+  const left = (name: string) => name.startsWith(`${basename(path)}.`) && name.endsWith(TEMPORARY_SUFFIX)
+  for (const name of (await host.files.list(folder)).filter(left)) await host.files.remove(`${folder}/${name}`)
 }
 
 function openLock(directory: string): DatabaseSync {
