@@ -21,6 +21,8 @@ export interface ConnectorFixture extends AsyncDisposable {
   drop(info: ConnectionInfo): Promise<void>
   /** Keeps a device open; the word names the holder in an error. */
   hold(path: string): Promise<{ readonly holder: string; release(): Promise<void> }>
+  /** Somebody else's device, over what is no volume of ours. */
+  foreign(): Promise<{ readonly path: string; readonly over: string }>
   /** How many devices of this host lie over volumes of this fixture. */
   devices(): Promise<number>
   /** Another connector, as after the process died. */
@@ -68,6 +70,8 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       const held = await fixture.hold(source.path)
       assert.ok((await ours())[0]?.holders.some(holder => holder.includes(held.holder)))
       await held.release()
+      // Others may look in passing (udev).
+      assert.ok(!(await ours())[0]?.holders.some(holder => holder.includes(held.holder)))
       await connector.disconnect(info)
       assert.deepEqual(await ours(), [])
     })
@@ -81,13 +85,64 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       assert.equal(await connector.remove(device), 'made')
       assert.equal(await connector.remove(device), 'already')
       assert.equal(await fixture.devices(), 0)
-      await connector.connect(info, BLOCK)
+    })
+
+    it('removes no device that is in use, and says by whom', async () => {
+      const info = await fixture.volume()
+      const { source } = await connector.connect(info, BLOCK)
+      const device = (await connector.list()).find(({ path }) => path === source.path)
+      assert.ok(device)
       const held = await fixture.hold(source.path)
-      await refused(connector.remove(device), 'busy', new RegExp(held.holder.trim()))
+      await refused(connector.remove(device), 'busy', new RegExp(`${source.path}.*${held.holder}`))
+      assert.equal(await fixture.devices(), 1)
       await held.release()
       // What was in use when it was detached may go by itself as soon as it is not.
       await connector.remove(device)
       assert.equal(await fixture.devices(), 0)
+    })
+
+    it("lists somebody else's device as nobody's of ours, and leaves it alone", async () => {
+      const { path, over } = await fixture.foreign()
+      const found = async () => (await connector.list()).find(device => device.path === path)
+      const device = await found()
+      assert.ok(device)
+      assert.deepEqual([device.volumeId, device.over], [undefined, over])
+      await refused(connector.remove(device), 'wrong-device', new RegExp(path))
+      const { volume_id } = await fixture.volume()
+      await refused(connector.remove({ ...device, volumeId: volume_id }), 'wrong-device')
+      assert.equal((await found())?.over, over)
+    })
+
+    it("leaves a device alone that is another volume's by now", async () => {
+      const [a, b] = [await fixture.volume(), await fixture.volume()]
+      const { source } = await connector.connect(a, BLOCK)
+      const before = (await connector.list()).find(({ path }) => path === source.path)
+      assert.ok(before)
+      assert.equal(await connector.disconnect(a), 'made')
+      const next = await connector.connect(b, BLOCK)
+      assert.equal(await connector.remove({ ...before, path: next.source.path }), 'already')
+      assert.deepEqual(await connector.probe(b, BLOCK), next.source)
+      assert.equal(await connector.disconnect(b), 'made')
+    })
+
+    it('lists devices by their numbers, and nothing for a caller who has given up', async () => {
+      const infos = await Promise.all(Array.from({ length: 3 }, () => fixture.volume()))
+      for (const info of infos) await connector.connect(info, BLOCK)
+      const numbers = (await connector.list()).map(({ path }) => Number(/\d+$/.exec(path)?.[0]))
+      assert.deepEqual(
+        numbers,
+        numbers.toSorted((a, b) => a - b),
+      )
+      const reason = new Error('enough')
+      const signal = AbortSignal.abort(reason)
+      await assert.rejects(connector.list(signal), error => error === reason)
+      for (const device of (await connector.list()).filter(({ volumeId }) =>
+        infos.some(i => i.volume_id === volumeId),
+      )) {
+        await assert.rejects(connector.remove(device, signal), error => error === reason)
+      }
+      assert.equal(await fixture.devices(), 3)
+      for (const info of infos) await connector.disconnect(info)
     })
 
     it('a device over a file that is gone is listed as ours, and removed', async () => {

@@ -14,6 +14,8 @@ export interface EncryptorFixture extends AsyncDisposable {
   volume(): Promise<UnlockRequest>
   /** The header of the volume is damaged, or it is blank, or it is another volume's. */
   spoil(request: UnlockRequest, how: 'damaged' | 'blank' | 'foreign'): Promise<void>
+  /** Where a key slot can cost something: the one of the volume takes 32 KiB and one thread from now on. */
+  stretch?(request: UnlockRequest): Promise<void>
   /** What lies at the head of the volume, to see that nothing was written. */
   head(request: UnlockRequest): Promise<string>
   /** The storage goes away below. */
@@ -82,11 +84,25 @@ export function encryptorConformance(
 
     it('tells what a derivation takes, from the header alone', async () => {
       const request = await fixture.volume()
-      const { memoryBytes, threads } = await encryptor.cost(request)
-      assert.ok(Number.isInteger(memoryBytes) && memoryBytes >= 0)
-      assert.ok(Number.isInteger(threads) && threads >= 1)
-      await fixture.spoil(request, 'blank')
-      await refused(encryptor.cost(request), 'not-luks')
+      assert.deepEqual(await encryptor.cost(request), { memoryBytes: 0, threads: 1 })
+      if (fixture.stretch) {
+        const cost = { memoryBytes: 32 * 1024, threads: 1 }
+        await fixture.stretch(request)
+        assert.deepEqual(await encryptor.cost(request), cost)
+        assert.deepEqual(await encryptor.cost({ ...request, luksUuid: undefined }), cost)
+      }
+      assert.equal(await encryptor.probe(request), undefined)
+    })
+
+    it('tells the cost of no header but that of the volume', async () => {
+      const codes = { blank: 'not-luks', damaged: 'not-luks', foreign: 'wrong-device' } as const
+      for (const [how, code] of Object.entries(codes)) {
+        const request = await fixture.volume()
+        await fixture.spoil(request, how as keyof typeof codes)
+        await refused(encryptor.cost(request), code, new RegExp(request.volumeId))
+      }
+      const request = await fixture.volume()
+      await refused(encryptor.cost({ ...request, encryption: undefined }), 'encryption-unsupported')
     })
 
     it('lists what stands, with whose it is, and changes nothing', async () => {
@@ -103,6 +119,8 @@ export function encryptorConformance(
         const held = await fixture.hold?.(view.path)
         assert.ok((await ours())[0]?.holders.some(holder => holder.includes(held?.holder ?? '?')))
         await held?.release()
+        // Others may look in passing (udev).
+        assert.ok(!(await ours())[0]?.holders.some(holder => holder.includes(held?.holder ?? '')))
       }
       assert.deepEqual(await encryptor.probe(request), view)
       await encryptor.lock(request)
@@ -236,6 +254,13 @@ export function encryptorConformance(
         await refused(encryptor.check(request, key()), 'wrong-device', says)
         await refused(encryptor.unlock(request, key()), 'wrong-device', says)
         await refused(encryptor.lock(request), 'wrong-device', says)
+        const name = `crypt-${request.volumeId}`
+        const found = (await encryptor.list()).find(view => view.name === name)
+        assert.equal(found?.path, `/dev/mapper/${name}`)
+        // Whose a crypt mapping is its LUKS UUID tells, which is not the recorded one here; what is none is nobody's.
+        assert.equal(found.volumeId, what === 'linear' ? undefined : request.volumeId)
+        assert.equal(found.luksUuid === undefined, what === 'linear')
+        assert.ok(found.over !== undefined && found.over !== request.source.path)
       })
     }
   })

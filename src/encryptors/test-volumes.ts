@@ -49,5 +49,14 @@ export async function spoilLuks(host: Host, path: string, how: 'damaged' | 'blan
   }
 }
 
+/** For tests: the key slot's key is derived by Argon2 with its least memory, 32 KiB, from now on. */
+export async function stretchLuks(host: Host, folder: string, path: string): Promise<void> {
+  const keyFile = `${folder}/${host.random.uuid()}`
+  await host.files.writeAtomic(keyFile, new TextEncoder().encode(RIGHT), 0o600)
+  const cost = ['--pbkdf', 'argon2id', '--pbkdf-memory', '32', '--pbkdf-parallel', '1', '--pbkdf-force-iterations', '4']
+  await host.run({ tool: 'cryptsetup', args: ['luksConvertKey', '--batch-mode', ...cost, '--key-file', keyFile, path] })
+  await host.files.remove(keyFile)
+}
+
 export const headOf = async (host: Host, path: string): Promise<string> =>
   Buffer.from(await host.files.readAt(path, 0, 64 * 1024)).toString('base64')

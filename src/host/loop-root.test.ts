@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -96,6 +98,29 @@ describe('loop devices of this kernel', { skip }, () => {
     assert.equal(await detachLoop(host, loop), true)
     assert.deepEqual(await holdersOf(host, path), [])
     assert.equal(describeHolders([]), 'held by something that does not show')
+  })
+
+  it('are held by the domain whose QEMU has them open', async () => {
+    const path = join(folder, 'domain')
+    await host.files.createSparse(path, 4 * MIB, 0o600)
+    const device = await attachLoop(host, path, { readonly: false })
+    const open = openSync(device, 'r')
+    // A shell that waits for its input to end, with the argument list of a QEMU that libvirt started.
+    const args = ['-c', 'echo ready; read -r _', '-name', 'guest=web-1,debug-threads=on', '-S']
+    const qemu = spawn('/bin/bash', args, {
+      argv0: '/usr/bin/qemu-system-x86_64',
+      stdio: ['pipe', 'pipe', 'inherit', open],
+    })
+    try {
+      closeSync(open)
+      assert.ok(qemu.stdin && qemu.stdout)
+      await once(qemu.stdout, 'data')
+      assert.deepEqual(await holdersOf(host, device), [`domain web-1 (process ${qemu.pid})`])
+    } finally {
+      qemu.stdin?.end()
+      await once(qemu, 'exit')
+    }
+    for (const loop of loopsOver(await listLoops(host), path, true)) assert.equal(await detachLoop(host, loop), true)
   })
 
   it('are found under a file that was deleted', async () => {

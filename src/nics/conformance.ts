@@ -11,6 +11,8 @@ export interface NicFixture extends AsyncDisposable {
   readonly free: string
   /** Leaves a tap behind, or puts something else under this name. */
   add(name: string, kind: 'tap' | 'other'): Promise<void>
+  /** Puts the tap of this name on the bridge. */
+  enslave(name: string): Promise<void>
   has(name: string): Promise<boolean>
 }
 
@@ -39,8 +41,25 @@ export function nicConformance(name: string, make: () => Promise<NicFixture>): v
       await fixture.add(fixture.free, 'tap')
       assert.deepEqual(await named(fixture.free), [{ name: fixture.free }])
       assert.deepEqual(await named(fixture.bridge), [])
+      await fixture.enslave(fixture.free)
+      assert.deepEqual(await named(fixture.free), [{ name: fixture.free, bridge: fixture.bridge }])
       await nic.unplug(spec)
       assert.deepEqual(await named(fixture.free), [])
+      await fixture.add(fixture.free, 'other')
+      assert.deepEqual(await named(fixture.free), [])
+    })
+
+    it('lists taps in the order of their names', async () => {
+      const names = [`${fixture.free}b`, fixture.free, `${fixture.free}a`]
+      for (const name of names) await fixture.add(name, 'tap')
+      const found = (await nic.list()).map(({ name }) => name).filter(name => names.includes(name))
+      for (const tap of names) await nic.unplug({ ...spec, tap })
+      assert.deepEqual(found, names.toSorted())
+    })
+
+    it('lists nothing for a caller who has given up', async () => {
+      const reason = new Error('enough')
+      await assert.rejects(nic.list(AbortSignal.abort(reason)), error => error === reason)
     })
 
     it('plugs and unplugs, each twice', async () => {

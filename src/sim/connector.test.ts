@@ -63,6 +63,11 @@ connectorConformance('simulated', async () => {
       world.hold(path, 'process 1')
       return { holder: 'process 1', release: async () => world.release(path, 'process 1') }
     },
+    async foreign() {
+      const [path, over] = ['/dev/loop7', '/elsewhere/volume']
+      world.loops.set(path, { path, file: world.addFile(over, { sizeBytes: SIZE }), backingPath: over })
+      return { path, over }
+    },
     devices: async () => world.loops.size,
     async restart() {
       await world.restart()

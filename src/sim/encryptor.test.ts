@@ -48,6 +48,12 @@ function fixture(version: 1 | 2, block: boolean, make: (world: World) => Encrypt
       else if (file.luks && how === 'damaged') file.luks.damaged = true
       else if (file.luks) file.luks.uuid = world.random.uuid()
     },
+    ...(version === 2 && {
+      async stretch(request) {
+        const file = below(request)
+        if (file.luks) file.luks = { ...file.luks, derivation: { memoryBytes: 32 * 1024, threads: 1 } }
+      },
+    }),
     head: async request => JSON.stringify(below(request).luks ?? null),
     drop: async ({ volumeId }) => {
       world.files.delete(`/pool/${volumeId}`)

@@ -197,11 +197,15 @@ export class SimNativeEncryptor implements Encryptor {
     secret.valueHash = valueHash
   }
 
-  #checked(request: UnlockRequest, passphrase: Secret) {
+  #luks(request: UnlockRequest): SimLuks {
     if (request.encryption?.provider === 'luks2') {
       throw failure(request, 'unsupported', 'encryption-unsupported', 'QEMU itself decrypts LUKS1 only')
     }
-    const luks = checkSimLuks(this.#world, request)
+    return checkSimLuks(this.#world, request)
+  }
+
+  #checked(request: UnlockRequest, passphrase: Secret) {
+    const luks = this.#luks(request)
     checkSimPassphrase(request, luks, passphrase)
     return { luks, standing: this.#find(request.volumeId) }
   }
@@ -224,11 +228,7 @@ export class SimNativeEncryptor implements Encryptor {
   }
 
   cost(request: UnlockRequest, signal?: AbortSignal): Promise<DerivationCost> {
-    return this.#world.look(
-      `native cost ${request.volumeId}`,
-      () => simCost(checkSimLuks(this.#world, request)),
-      signal,
-    )
+    return this.#world.look(`native cost ${request.volumeId}`, () => simCost(this.#luks(request)), signal)
   }
 
   list(signal?: AbortSignal): Promise<readonly ViewFacts[]> {

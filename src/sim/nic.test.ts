@@ -12,6 +12,9 @@ nicConformance('simulated', async () => {
     add: async (name, kind) => {
       world.interfaces.set(name, { name, kind })
     },
+    enslave: async name => {
+      world.interfaces.set(name, { name, kind: 'tap', bridge: 'br0' })
+    },
     has: async name => world.interfaces.has(name),
     [Symbol.asyncDispose]: async () => {},
   }

@@ -10,7 +10,7 @@ import { Secret } from '#src/core/secret.ts'
 import { MIB } from '#src/core/sizes.ts'
 import { luksFormat } from '#src/host/cryptsetup.ts'
 import type { Host } from '#src/host/host.ts'
-import { detachLoop, listLoops } from '#src/host/loop.ts'
+import { attachLoop, detachLoop, listLoops } from '#src/host/loop.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
 import { type ConnectorFixture, connectorConformance } from '../conformance.ts'
 import { LocalConnector } from './local-connector.ts'
@@ -80,6 +80,11 @@ async function make(): Promise<ConnectorFixture> {
     async hold(path) {
       const file = openSync(path, 'r')
       return { holder: `process ${process.pid} `, release: async () => closeSync(file) }
+    },
+    async foreign() {
+      const path = `${pool}/no-volume`
+      await host.files.createSparse(path, SIZE, 0o600)
+      return { path: await attachLoop(host, path, { readonly: false }), over: path }
     },
     devices: async () => (await over()).length,
     restart: async () => create(),

@@ -1,20 +1,27 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { promisify } from 'node:util'
+import type { HoldfastError } from '#src/core/error.ts'
 import { Secret } from '#src/core/secret.ts'
 import { MIB } from '#src/core/sizes.ts'
 import { luksClose, luksOpen } from '#src/host/cryptsetup.ts'
+import { holdersOf } from '#src/host/holders.ts'
 import { attachLoop, detachLoop, listLoops } from '#src/host/loop.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
 import { type EncryptorFixture, encryptorConformance, RIGHT } from '../conformance.ts'
 import type { UnlockRequest } from '../encryptor.ts'
-import { headOf, makeLuksFile, spoilLuks } from '../test-volumes.ts'
+import { headOf, makeLuksFile, spoilLuks, stretchLuks } from '../test-volumes.ts'
 import { LuksEncryptor } from './luks-encryptor.ts'
 
 const host = createNodeHost()
+const run = async (tool: string, args: readonly string[]): Promise<void> => {
+  await promisify(execFile)(tool, args)
+}
 
 /** Volumes on loop devices, opened by the kernel. */
 async function make(version: 1 | 2): Promise<EncryptorFixture> {
@@ -38,6 +45,7 @@ async function make(version: 1 | 2): Promise<EncryptorFixture> {
     encryptor: new LuksEncryptor(host),
     volume: connected,
     spoil: async ({ source }, how) => await spoilLuks(host, source.path, how),
+    ...(version === 2 && { stretch: async ({ source }) => await stretchLuks(host, folder, source.path) }),
     head: async ({ source }) => await headOf(host, source.path),
     drop: async ({ volumeId }) => {
       await host.files.remove(join(folder, `volume-${volumeId}`))
@@ -79,6 +87,46 @@ if (inLab) {
     assert.equal(change, 'made')
     assert.equal(view.sizeBytes, request.source.sizeBytes - 2 * MIB)
     assert.deepEqual(await fixture.encryptor.probe(request), view)
+    assert.equal(await fixture.encryptor.lock(request), 'made')
+  })
+  it('LUKS1 by dm-crypt: a view under a volume group, mounted and swapped to, is not locked, and says so', async () => {
+    await using fixture = await make(1)
+    const request = await fixture.volume()
+    using key = new Secret(new TextEncoder().encode(RIGHT))
+    const { view } = await fixture.encryptor.unlock(request, key)
+    // As LVM would make them, side by side: 3 MiB for a file system, 1 MiB for swap.
+    await using busy = new AsyncDisposableStack()
+    for (const [name, start, sectors] of [
+      ['data-ho--me', 0, 6144],
+      ['data-swap', 6144, 2048],
+    ] as const) {
+      const table = `0 ${sectors} linear ${view.path} ${start}`
+      await run('dmsetup', ['create', name, '--uuid', `LVM-${name.padEnd(64, 'x')}`, '--table', table])
+      busy.defer(async () => await run('dmsetup', ['remove', name]))
+    }
+    const mountPoint = await mkdtemp(join(tmpdir(), 'holdfast a mount-'))
+    busy.defer(async () => await rm(mountPoint, { recursive: true }))
+    await run('mke2fs', ['-q', '-t', 'ext4', '/dev/mapper/data-ho--me'])
+    await run('mount', ['/dev/mapper/data-ho--me', mountPoint])
+    busy.defer(async () => await run('umount', [mountPoint]))
+    await run('mkswap', ['/dev/mapper/data-swap'])
+    await run('swapon', ['/dev/mapper/data-swap'])
+    busy.defer(async () => await run('swapoff', ['/dev/mapper/data-swap']))
+
+    const holders = [
+      `volume group data (logical volume ho-me), mounted at ${mountPoint}`,
+      'volume group data (logical volume swap), used as swap',
+    ]
+    const listed = (await fixture.encryptor.list()).find(({ volumeId }) => volumeId === request.volumeId)
+    assert.deepEqual(listed?.holders, holders)
+    await assert.rejects(fixture.encryptor.lock(request), (error: HoldfastError) => {
+      assert.equal(error.code, 'busy')
+      assert.equal(error.message, `${view.path} is in use: held by ${holders.join('; ')}`)
+      return true
+    })
+    const below = (await holdersOf(host, request.source.path))[0]
+    assert.ok(below?.startsWith(`mapping crypt-${request.volumeId}, under ${holders[0]}`), below)
+    await busy.disposeAsync()
     assert.equal(await fixture.encryptor.lock(request), 'made')
   })
 } else {

@@ -128,9 +128,32 @@ describe('the native encryptor', () => {
     assert.deepEqual(fixture.secrets.kept, [foreign])
   })
 
+  it('lists its own secrets with their volumes, and those of others without', async () => {
+    await using fixture = await make()
+    const { volumeId: ours } = await fixture.volume()
+    const others = ['00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-00000000000b']
+    const [nova = '', another = ''] = others
+    const description = `Holdfast: passphrase of volume ${ours}`
+    fixture.secrets.kept.push(
+      { uuid: ours, usage: ours, description: `${description} (no value yet)` },
+      { uuid: nova, usage: nova, description: 'made by something else' },
+      { uuid: another, usage: ours, description },
+    )
+    const views = [
+      { name: ours, volumeId: ours, holders: [] },
+      { name: nova, holders: [] },
+      { name: another, holders: [] },
+    ]
+    assert.deepEqual(
+      await fixture.encryptor.list(),
+      views.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    )
+  })
+
   it('refuses LUKS2, which QEMU cannot decrypt', async () => {
     await using fixture = await make()
     const request = await fixture.volume(2)
+    await assert.rejects(fixture.encryptor.cost(request), error => hasCode(error, 'encryption-unsupported'))
     await assert.rejects(fixture.encryptor.check(request, key()), error => hasCode(error, 'encryption-unsupported'))
     await assert.rejects(fixture.encryptor.unlock(request, key()), error => hasCode(error, 'encryption-unsupported'))
   })

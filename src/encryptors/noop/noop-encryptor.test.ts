@@ -21,6 +21,8 @@ describe('no decryption', () => {
       assert.deepEqual(await encryptor.probe(each), view)
     }
     assert.equal(await encryptor.lock(), 'already')
+    assert.deepEqual(await encryptor.cost(request), { memoryBytes: 0, threads: 1 })
+    assert.deepEqual(await encryptor.list(), [])
   })
 
   it('refuses what this host should decrypt (I1)', async () => {
@@ -28,6 +30,7 @@ describe('no decryption', () => {
     const refused = (error: unknown) => hasCode(error, 'encryption-mismatch')
     await assert.rejects(encryptor.check(front), refused)
     await assert.rejects(encryptor.unlock(front), refused)
+    await assert.rejects(encryptor.cost(front), refused)
     assert.equal(await encryptor.probe(front), undefined)
   })
 })

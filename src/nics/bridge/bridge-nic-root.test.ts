@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { describe } from 'node:test'
 import { promisify } from 'node:util'
 import { createNodeHost } from '#src/host/node-host.ts'
@@ -24,9 +24,13 @@ if (process.getuid?.() === 0) {
         if (kind === 'tap') await ip('tuntap', 'add', name, 'mode', 'tap')
         else await ip('link', 'add', name, 'type', 'bridge')
       },
+      enslave: async name => {
+        await ip('link', 'set', 'dev', name, 'master', names.bridge)
+      },
       has: async name => there(name),
       async [Symbol.asyncDispose]() {
-        for (const name of Object.values(names)) if (there(name)) await ip('link', 'delete', 'dev', name)
+        const left = readdirSync('/sys/class/net').filter(name => name.startsWith(prefix))
+        for (const name of left) await ip('link', 'delete', 'dev', name)
       },
     }
   })

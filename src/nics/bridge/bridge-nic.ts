@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import type { Change } from '#src/core/change.ts'
 import { HoldfastError, hasCode } from '#src/core/error.ts'
 import type { Host } from '#src/host/host.ts'
+import { readAttribute } from '#src/host/sysfs.ts'
 import type { Nic, NicSpec, TapFacts } from '../nic.ts'
 
 /** Linux: at most 15 characters, no slash, no blank; narrower here, so that a name is never a path or an option (I10). */
@@ -55,7 +56,8 @@ export class BridgeNic implements Nic {
     const taps: TapFacts[] = []
     for (const name of names.toSorted()) {
       if ((await this.#kind(name)) !== 'tap') continue
-      const bridge = await files.realPath(`${NET}/${name}/master`)
+      // Only a port of a Linux bridge has it; `master` may also be a bond, a VRF or Open vSwitch.
+      const bridge = await files.realPath(`${NET}/${name}/brport/bridge`)
       taps.push(bridge === undefined ? { name } : { name, bridge: basename(bridge) })
     }
     return taps
@@ -64,8 +66,8 @@ export class BridgeNic implements Nic {
   async #kind(name: string): Promise<'tap' | 'other' | undefined> {
     const { files } = this.#host
     if (!(await files.stat(`/sys/class/net/${name}`))) return undefined
-    const flags = Buffer.from((await files.read(`/sys/class/net/${name}/tun_flags`)) ?? []).toString()
-    return (Number(flags.trim() || 0) & IFF_TAP) === IFF_TAP ? 'tap' : 'other'
+    const flags = await readAttribute(this.#host, `${NET}/${name}/tun_flags`)
+    return (Number(flags || 0) & IFF_TAP) === IFF_TAP ? 'tap' : 'other'
   }
 
   async #noBridge(nic: NicSpec): Promise<HoldfastError> {
