@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { hasCode } from '#src/core/error.ts'
-import { Mappings, parseTarget } from './device-mapper.ts'
+import { HoldfastError, hasCode } from '#src/core/error.ts'
+import { lowerDevice, Mappings, parseTarget } from './device-mapper.ts'
 import type { CommandRequest, Host } from './host.ts'
 import { createNodeHost } from './node-host.ts'
 
@@ -46,6 +46,39 @@ const SYSFS = {
   '/sys/block/dm-4/dm/uuid': '',
   '/sys/block/dm-4/dev': '253:4',
 }
+
+describe('what lies below a mapping', () => {
+  const below = async (
+    targets: readonly string[],
+    sysfs: { links?: Record<string, string>; slaves?: string[] } = {},
+  ) => {
+    const real = createNodeHost()
+    const files = {
+      ...real.files,
+      realPath: async (path: string) => sysfs.links?.[path],
+      list: async (path: string) => {
+        if (sysfs.slaves && path === '/sys/dev/block/253:3/slaves') return sysfs.slaves
+        throw new HoldfastError('not-found', 'file-not-found', path)
+      },
+    }
+    const mapping = { name: 'a', uuid: '', device: '253:3', targets: targets.map(parseTarget) }
+    return await lowerDevice({ ...real, files }, mapping)
+  }
+
+  it('is told by its name, or by its number if sysfs has no name for it', async () => {
+    const links = { '/sys/dev/block/7:0': '/sys/devices/virtual/block/loop0' }
+    assert.equal(await below([LUKS2], { links }), '/dev/loop0')
+    assert.equal(await below([LUKS2]), '7:0')
+    assert.equal(await below([LUKS2], { links: { '/sys/dev/block/7:0': '/sys/x/cciss!c0d0' } }), '/dev/cciss/c0d0')
+  })
+
+  it('is found also where the table is none of crypt', async () => {
+    const linear = ['0 2048 linear 7:1 0', '2048 10 linear 7:2 0']
+    assert.equal(await below(linear, { slaves: ['loop1', 'loop2'] }), '/dev/loop1, /dev/loop2')
+    assert.equal(await below(linear, { slaves: [] }), undefined)
+    assert.equal(await below(linear), undefined)
+  })
+})
 
 describe('looking for a mapping', () => {
   const host = (

@@ -119,7 +119,8 @@ function mountedOnHost(
   picture: Picture,
   device: { key: string; object: string; label: string; volumeId: string; holders: readonly string[] },
 ): readonly Diagnosis[] {
-  const mounts = device.holders.filter(holder => holder.includes('mount'))
+  // Names of domains, processes and volume groups are in there too.
+  const mounts = device.holders.filter(holder => /(?:^a mount|, mounted) at \//.test(holder))
   const running = picture.ownersOf(device.volumeId).filter(owner => picture.runs(owner))
   if (mounts.length === 0 || running.length === 0) return []
   const owner = `${running.map(instanceLabel).join(', ')}, volume ${device.label}`
