@@ -251,6 +251,38 @@ describe('host check', () => {
     assert.equal((await rig.parts.volumes.get(foreign)).status, 'reserved')
   })
 
+  it('a volume that a guest has and the host has mounted too is told once, wherever the mount shows', async () => {
+    const mount = 'volume group data (logical volume home), mounted at /home'
+    for (const words of ['a mount at /home', mount]) {
+      const { rig, id } = await running()
+      const [mapping] = [...rig.world.mappings.values()]
+      assert.ok(mapping)
+      const path = `/dev/mapper/${mapping.name}`
+      rig.world.hold(path, words)
+      rig.world.hold(mapping.over, `mapping ${mapping.name}, under ${mount}`)
+      const { findings } = await rig.host.check()
+      assert.deepEqual(codes(findings), ['volume-mounted'])
+      assert.deepEqual([findings[0]?.object, findings[0]?.danger], [`mapping ${mapping.name}`, 'high'])
+      assert.ok(findings[0]?.owner.includes('web'), id)
+      rig.world.release(path, words)
+      assert.deepEqual(codes((await rig.host.check()).findings), [])
+    }
+  })
+
+  it('a holder whose name has the word in it is no mount', async () => {
+    const { rig } = await running()
+    const [mapping] = [...rig.world.mappings.values()]
+    assert.ok(mapping)
+    for (const words of [
+      'domain mount-1 (process 12)',
+      'process 12 (mount)',
+      'volume group mount (logical volume a)',
+    ]) {
+      rig.world.hold(`/dev/mapper/${mapping.name}`, words)
+    }
+    assert.deepEqual(codes((await rig.host.check()).findings), [])
+  })
+
   it('says what it could not look at, and nothing of it', async () => {
     const { rig } = await running()
     rig.libvirt.up = false

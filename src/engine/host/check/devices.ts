@@ -119,8 +119,11 @@ function mountedOnHost(
   picture: Picture,
   device: { key: string; object: string; label: string; volumeId: string; holders: readonly string[] },
 ): readonly Diagnosis[] {
-  // Names of domains, processes and volume groups are in there too.
-  const mounts = device.holders.filter(holder => /(?:^a mount|, mounted) at \//.test(holder))
+  // Names of domains, processes and volume groups are in there too; what is over a mapping that is listed is told of that.
+  const listed = (picture.facts.cryptMappings ?? []).map(({ name }) => `mapping ${name}`)
+  const mounts = device.holders.filter(
+    holder => /(?:^a mount|, mounted) at \//.test(holder) && !listed.includes(holder.split(', ')[0] ?? ''),
+  )
   const running = picture.ownersOf(device.volumeId).filter(owner => picture.runs(owner))
   if (mounts.length === 0 || running.length === 0) return []
   const owner = `${running.map(instanceLabel).join(', ')}, volume ${device.label}`
