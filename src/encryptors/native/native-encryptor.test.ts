@@ -133,11 +133,11 @@ describe('the native encryptor', () => {
     const { volumeId: ours } = await fixture.volume()
     const others = ['00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-00000000000b']
     const [nova = '', another = ''] = others
-    const description = `Holdfast: passphrase of volume ${ours}`
+    const description = 'Holdfast: passphrase of volume'
     fixture.secrets.kept.push(
-      { uuid: ours, usage: ours, description: `${description} (no value yet)` },
+      { uuid: ours, usage: ours, description: `${description} ${ours} (no value yet)` },
       { uuid: nova, usage: nova, description: 'made by something else' },
-      { uuid: another, usage: ours, description },
+      { uuid: another, usage: ours, description: `${description} ${another}` },
     )
     const views = [
       { name: ours, volumeId: ours, holders: [] },
