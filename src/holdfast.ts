@@ -22,12 +22,59 @@ export interface HostStatus {
   readonly pool: { readonly path: string; readonly freeBytes: number }
 }
 
+/** A file of the state directory that holds records. */
+export interface StateFile {
+  readonly noun: string
+  readonly path: string
+  /** False: it was not made yet. */
+  readonly there: boolean
+  /** Why it cannot be used. */
+  readonly problem?: { readonly code: string; readonly message: string } | undefined
+}
+
+/** A copy that the state keeps of itself. */
+export interface StateBackup {
+  readonly path: string
+  /** Of which file. */
+  readonly of: string
+  readonly noun: string
+  readonly madeAt: number
+  readonly bytes: number
+  readonly problem?: StateFile['problem']
+}
+
+export interface RestoredFile {
+  readonly path: string
+  readonly from: string
+  /** Where the damaged file is now; undefined if there was none. */
+  readonly aside?: string | undefined
+}
+
+/** What concerns the state directory itself; works also where the state is damaged. */
+export interface StateOperations {
+  /** Looks through every file, all of it. */
+  check(): Promise<readonly StateFile[]>
+  /** Newest first, each looked through. */
+  backups(): Promise<readonly StateBackup[]>
+  /**
+   * What `restore` would do.
+   * @throws HoldfastError `state-not-damaged` (wrong-state), `backup-not-found` (not-found)
+   */
+  plan(backup?: string): Promise<readonly RestoredFile[]>
+  /**
+   * Puts the named backup, or the newest whole one of each damaged file, in its place. What was there is moved aside. Nobody may
+   * have the records open: it is the first thing that is done with an opened Holdfast.
+   */
+  restore(backup?: string): Promise<readonly RestoredFile[]>
+}
+
 /** The library's face: every operation and every query. The CLI calls nothing else. */
 export interface Holdfast extends AsyncDisposable {
   readonly volumes: VolumeService
   readonly instances: Instances
   readonly operations: Operations
   readonly host: HostOperations
+  readonly state: StateOperations
   hostStatus(): Promise<HostStatus>
   close(): Promise<void>
 }

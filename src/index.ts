@@ -7,5 +7,5 @@ export { type ErrorDetails, type ErrorKind, HoldfastError, hasCode, isHoldfastEr
 export type * from './engine/api.ts'
 export type * from './engine/host-api.ts'
 export * as volumePlans from './engine/volume-plans.ts'
-export type { Holdfast, HostAbility, HostStatus } from './holdfast.ts'
+export type * from './holdfast.ts'
 export type * from './volumes/volume-service.ts'

@@ -70,12 +70,13 @@ describe('command tree', () => {
         ),
         ...['list', 'show', 'resume'].map(verb => `operation ${verb}`),
         ...['status', 'resume', 'check', 'drill'].map(verb => `host ${verb}`),
+        ...['check', 'backups', 'restore'].map(verb => `state ${verb}`),
       ],
     )
   })
 
   it('has --dry-run on every verb that changes something, and on no other', async () => {
-    const reading = /(list|show|status|console|drill)$/
+    const reading = /(list|show|status|console|drill|state check|state backups)$/
     for (const [name, { options }] of await commands()) assert.equal('dryRun' in options, !reading.test(name), name)
   })
 

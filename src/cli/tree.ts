@@ -83,6 +83,16 @@ const OPERATION: GroupNode = {
   ],
 }
 
+const STATE: GroupNode = {
+  name: 'state',
+  summary: 'the records themselves, and their backups',
+  children: [
+    { name: 'check', summary: 'look through the records', load: () => import('./commands/state-check.ts') },
+    { name: 'backups', summary: 'list the backups', load: () => import('./commands/state-backups.ts') },
+    { name: 'restore', summary: 'go back to a backup', load: () => import('./commands/state-restore.ts') },
+  ],
+}
+
 const HOST: GroupNode = {
   name: 'host',
   summary: 'this host',
@@ -107,4 +117,4 @@ const HOST: GroupNode = {
 }
 
 /** All nouns and verbs. A command's own file is loaded when it is run or its help is asked for. */
-export const TREE: readonly GroupNode[] = [VOLUME, SNAPSHOT, INSTANCE, OPERATION, HOST]
+export const TREE: readonly GroupNode[] = [VOLUME, SNAPSHOT, INSTANCE, OPERATION, HOST, STATE]

@@ -2,12 +2,15 @@ import { join } from 'node:path'
 import type { HoldfastConfig } from '#src/config/holdfast-config.ts'
 import type { Instances, Operations } from '#src/engine/api.ts'
 import type { HostOperations } from '#src/engine/host-api.ts'
-import type { Holdfast, HostStatus } from '#src/holdfast.ts'
+import type { Holdfast, HostStatus, StateOperations } from '#src/holdfast.ts'
 import type { Host } from '#src/host/host.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
 import { lockState, type StateLock } from '#src/host/state-lock.ts'
 import type { VolumeService } from '#src/volumes/volume-service.ts'
 import { lazily, once } from './lazy.ts'
+import { upkeep } from './upkeep.ts'
+
+const DAY_MS = 86_400_000
 
 export interface OpenOptions {
   /** `write` takes the state directory for this process alone; `read` works beside a process that writes. */
@@ -39,6 +42,7 @@ class OpenedHoldfast implements Holdfast {
   readonly instances: Instances
   readonly operations: Operations
   readonly host: HostOperations
+  readonly state: StateOperations
   readonly #host: Host
   readonly #config: HoldfastConfig
   readonly #lock: StateLock | undefined
@@ -52,6 +56,10 @@ class OpenedHoldfast implements Holdfast {
     const engine = once(() => this.#openEngine(options, volumes))
     const instances = lazily<Instances>(async () => (await engine()).instances)
     this.volumes = volumes
+    this.state = lazily<StateOperations>(async () => {
+      const { StateFiles } = await import('./state.ts')
+      return new StateFiles(config, () => host.clock.now())
+    })
     this.host = lazily<HostOperations>(async () => (await engine()).host)
     this.operations = lazily<Operations>(async () => (await engine()).operations)
     this.instances = instances
@@ -84,6 +92,10 @@ class OpenedHoldfast implements Holdfast {
       readOnly: mode === 'read',
     })
     this.#closers.push(() => service.close())
+    if (mode === 'write') {
+      const backUp = async () => service.backUp(this.#host.clock.now())
+      this.#closers.push(() => upkeep('the volume database was not backed up', onNote, backUp))
+    }
     for (const { kind, id, found, problem } of recovered) {
       const outcome = problem ? `it could not be settled: ${problem.message}` : 'it was settled'
       onNote?.(`${kind} ${id} was left '${found}' by a process that died; ${outcome}`)
@@ -96,7 +108,7 @@ class OpenedHoldfast implements Holdfast {
     return await openLocalKeys(this.#host, this.#config, mode)
   })
 
-  async #openEngine({ mode }: OpenOptions, volumes: VolumeService) {
+  async #openEngine({ mode, onNote }: OpenOptions, volumes: VolumeService) {
     const [{ openEngine }, { openSqliteStore }] = await Promise.all([
       import('./engine.ts'),
       import('#src/store/sqlite/open.ts'),
@@ -104,6 +116,13 @@ class OpenedHoldfast implements Holdfast {
     const path = join(this.#config.stateDirectory, 'holdfast.db')
     const store = await openSqliteStore({ path, readOnly: mode === 'read' })
     this.#closers.push(() => store.close())
+    if (mode === 'write') {
+      const { keepDays, keepOperations: keep } = this.#config.history
+      const now = () => this.#host.clock.now()
+      const forget = () => store.prune({ before: now() - keepDays * DAY_MS, keep })
+      this.#closers.push(() => upkeep('old history was not forgotten', onNote, forget))
+      this.#closers.push(() => upkeep('the state database was not backed up', onNote, () => store.backUp(now())))
+    }
     const keys = lazily(() => this.#openKeys(mode))
     return await openEngine({
       mode,

@@ -117,6 +117,20 @@ export const FIELDS: readonly Field[] = [
     meaning: 'What guests are run with. `auto`: KVM where a try shows that it works, else emulation.',
   },
   {
+    key: 'history.keep_days',
+    variable: 'HOLDFAST_HISTORY_KEEP_DAYS',
+    kind: { type: 'integer', minimum: 1, maximum: 36_500 },
+    fallback: 90,
+    meaning: 'Finished operations and their journals are forgotten after so many days.',
+  },
+  {
+    key: 'history.keep_operations',
+    variable: 'HOLDFAST_HISTORY_KEEP_OPERATIONS',
+    kind: { type: 'integer', minimum: 0, maximum: 1_000_000 },
+    fallback: 1000,
+    meaning: 'So many operations are kept in any case, whatever their age, and whatever the clock says.',
+  },
+  {
     key: 'bounds.volumes',
     variable: 'HOLDFAST_BOUNDS_VOLUMES',
     kind: { type: 'integer', minimum: 1, maximum: 256 },

@@ -21,6 +21,8 @@ export interface HoldfastConfig {
   }
   /** `auto`: KVM where a try shows that it works, else emulation. */
   readonly domainType: 'auto' | 'kvm' | 'qemu'
+  /** How much of the history is kept. */
+  readonly history: { readonly keepDays: number; readonly keepOperations: number }
   /** How much may go on at once. */
   readonly bounds: {
     readonly volumes: number

@@ -51,6 +51,7 @@ describe('configuration', () => {
       overcommit: true,
       encryption: { prefer: 'dm-crypt' },
       domainType: 'auto',
+      history: { keepDays: 90, keepOperations: 1000 },
       bounds: { volumes: 8, instances: 16, processors: 4, keyDerivationMemoryMib: 1500, io: 8 },
       deadlines: { shutdown: 60, boot: 120, softReboot: 120, detach: 160, commands: 60, services: 30, resume: 1800 },
     })

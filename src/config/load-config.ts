@@ -91,6 +91,10 @@ function build(
     overcommit: layers.needBoolean('overcommit'),
     encryption: { prefer: layers.needText('encryption.prefer') === 'native' ? 'native' : 'dm-crypt' },
     domainType: domainType(layers.needText('domain_type')),
+    history: {
+      keepDays: layers.needInteger('history.keep_days'),
+      keepOperations: layers.needInteger('history.keep_operations'),
+    },
     bounds: {
       volumes: layers.needInteger('bounds.volumes'),
       instances: layers.needInteger('bounds.instances'),

@@ -18,6 +18,7 @@ import {
   planSoftReboot,
   planStop,
 } from './plans.ts'
+import type { Action } from './step.ts'
 import type { Walk } from './walk.ts'
 
 const setStatus = (status: InstanceStatus) => (walk: Walk) => [walk.patchInstance({ status })]
@@ -158,10 +159,10 @@ const detachForward = (volumeId: string): Conduct => ({
   },
 })
 
-const createBack = (): Conduct => ({
+const createBack = (defined: boolean): Conduct => ({
   ...create(),
   endsAs: 'rolled-back',
-  run: (executor: Executor, walk) => executor.run(planCreateBack(walk)),
+  run: (executor: Executor, walk) => executor.run(planCreateBack(walk, { defined })),
   done: () => [],
   failed: async (walk, { error }) => [walk.patchInstance({ status: 'ERROR', fault: recordError(error) })],
 })
@@ -169,11 +170,16 @@ const createBack = (): Conduct => ({
 /** How an interrupted or stuck operation is ended: teardowns and reboots forward, attach and create back. */
 export function resumption(
   operation: { readonly kind: Conduct['kind']; readonly volumeId?: string | undefined },
-  walk: { readonly status: InstanceStatus; readonly hasMapping: (volumeId: string) => boolean },
+  walk: {
+    readonly status: InstanceStatus
+    readonly hasMapping: (volumeId: string) => boolean
+    /** Whether the journal has that a step of this action was begun: what it does not have was not. */
+    readonly wasBegun: (action: Action) => boolean
+  },
 ): Conduct {
   const { kind, volumeId } = operation
   const nothing: Conduct = { kind, endsAs: 'done', run: async () => {}, done: () => [], failed: async () => [] }
-  if (kind === 'create') return createBack()
+  if (kind === 'create') return createBack(walk.wasBegun('define'))
   if (kind === 'resume') return resume()
   if (kind === 'delete') return remove()
   if (kind === 'stop') return stop(walk.status, false)

@@ -272,6 +272,9 @@ async function deleteVolume(walk: Walk, volumeId: string, signal: AbortSignal): 
   } catch (error) {
     if (hasCode(error, 'volume-not-found')) return { change: 'already' }
     if (!isHoldfastError(error) || !KEEPS_VOLUME.has(error.kind)) throw error
+    const { status } = await walk.parts.volumes.get(volumeId, signal)
+    // It was begun: the volume is whole no more.
+    if (status === 'deleting' || status === 'error_deleting') throw error
     walk.notes.push(`volume ${volumeId} is kept: ${error.message}`)
     return { change: 'already' }
   }

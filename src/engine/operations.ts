@@ -69,14 +69,16 @@ export class OperationsEngine implements Operations {
 
   async #end(operation: OperationRecord, options: RunOptions): Promise<OperationResult> {
     const { store } = this.#parts
-    const [instance, mappings] = await Promise.all([
+    const [instance, mappings, entries] = await Promise.all([
       store.instance(operation.instanceId),
       store.mappings(operation.instanceId),
+      store.entries(operation.id),
     ])
     if (!instance) return { operation: await this.#supersede(operation), change: 'already', notes: [] }
     const conduct = resumption(operation, {
       status: instance.status,
       hasMapping: volumeId => mappings.some(row => row.volumeId === volumeId),
+      wasBegun: action => entries.some(entry => entry.action === action),
     })
     return await takeUp(this.#parts, operation, instance, mappings, conduct, options)
   }

@@ -97,12 +97,11 @@ export const planDelete = (recorded: Recorded): Plan =>
 export const planAttachBack = (volumeId: string): Plan =>
   walk(volumeId, 'withdraw', 'lock', 'disconnect', 'release', 'forget-mapping')
 
-/** What takes back a create that died half-way; the volumes themselves are kept. */
-export const planCreateBack = (recorded: Recorded): Plan =>
+/** What takes back a create that died half-way; the volumes themselves are kept. `defined`: it may have got as far as its domain. */
+export const planCreateBack = (recorded: Recorded, { defined }: { readonly defined: boolean }): Plan =>
   seq(
-    domain(recorded, 'destroy'),
-    ports(recorded, 'unplug'),
+    ...(defined ? [domain(recorded, 'destroy'), ports(recorded, 'unplug')] : []),
     volumes(recorded, 'lock', 'disconnect', 'release'),
-    domain(recorded, 'forget-domain'),
+    ...(defined ? [domain(recorded, 'forget-domain')] : []),
     domain(recorded, 'forget-instance'),
   )

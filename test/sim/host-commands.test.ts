@@ -10,6 +10,7 @@ const faceOf = (rig: Rig): Holdfast => ({
   instances: rig.instances,
   operations: rig.operations,
   host: rig.host,
+  state: { check: async () => [], backups: async () => [], plan: async () => [], restore: async () => [] },
   hostStatus: async () => ({
     host: rig.world.hostName,
     bootId: rig.world.bootId,

@@ -128,7 +128,7 @@ describe('the disk is full', needsRoot, () => {
           continue
         }
         struck.push(kib)
-        const { error } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '')
+        const { error } = JSON.parse(stderr.split('\n').find(line => line.startsWith('{"error"')) ?? '')
         assert.deepEqual([error.code, code], ['no-space', 11], `${kib} KiB: ${stderr}`)
         assert.match(error.message, /no space left/, `${kib} KiB`)
         assert.match(error.hint ?? '', /free/, `${kib} KiB`)

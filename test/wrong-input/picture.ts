@@ -3,8 +3,8 @@ import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
-/** What every run writes: who holds the lock, what a try of KVM showed, and SQLite's own files. */
-const PASSING = /^(lock\.(db|json)|kvm\.json|(holdfast|volumes)\.db(-wal|-shm)?)$/
+/** What every run writes: who holds the lock, what a try of KVM showed, SQLite's own files, and backups of what changed. */
+const PASSING = /^(lock\.(db|json)|kvm\.json|(holdfast|volumes)\.db(-wal|-shm)?|backups)$/
 /** The journal of a refused operation is kept on purpose. Versions and generations count refusals too. */
 const HISTORY = ['operations', 'journal_entries']
 const SMALL = 1 << 20
@@ -36,7 +36,7 @@ function rows(path: string): Readonly<Record<string, unknown>> {
   return Object.fromEntries(all.filter(([, found]) => found.length > 0))
 }
 
-const lasting = ({ version: _, generation: __, ...row }: Record<string, unknown>) => row
+const lasting = ({ version: _, generation: __, sum: ___, ...row }: Record<string, unknown>) => row
 
 /** All that a state directory holds: its files, with what shows that they were touched, and the rows of its databases. */
 export function pictureOf(state: string): Readonly<Record<'files' | 'volumes' | 'instances', unknown>> {

@@ -142,6 +142,7 @@ export function fakeHoldfast(state: FakeState): Holdfast {
     instances: partly('instances', fakeInstances(state)),
     operations: partly('operations', fakeOperations(state)),
     host: fakeHost(state),
+    state: partly('state', {}),
     hostStatus: async () => ({
       host: 'host-1',
       bootId: 'boot',

@@ -11,10 +11,10 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { DatabaseDescription } from './description.ts'
+import type { DatabaseDescription, SummedTable } from './description.ts'
 import { sqliteError } from './errors.ts'
 import { checkVersion, migrate, schemaVersion } from './migrate.ts'
-import { checkDamage, defineRowSum, type SummedTable } from './sums.ts'
+import { checkDamage, defineRowSum } from './sums.ts'
 
 /** A copy of a database beside it: complete, of the same schema, synced before it got its name. */
 export interface Backup {

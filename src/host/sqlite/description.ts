@@ -1,4 +1,15 @@
-import type { SummedTable } from './sums.ts'
+/** A table of which every row carries the checksum of its other columns in `sum`. */
+export interface SummedTable {
+  readonly name: string
+  /** All columns but `sum`, in the order of the checksum. */
+  readonly columns: readonly string[]
+  /** What tells its rows apart, for a WHERE: `id`. */
+  readonly key: readonly string[]
+  /** Grows with history: looked through at every opening only while it is small. */
+  readonly history?: boolean
+  /** Of history: which rows are in use, a WHERE; the others are not in backups. */
+  readonly liveHistory?: string
+}
 
 /** What one kind of database has of its own. */
 export interface DatabaseDescription {

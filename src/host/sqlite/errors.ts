@@ -47,7 +47,7 @@ export function sqliteError(error: unknown, database: DatabaseDescription): Hold
 /** Our statements are fixed, and fit our schema: one that does not has been damaged in the file. */
 const isStrangeSchema = (error: unknown, said: string): boolean =>
   resultCode(error) === RESULT.error &&
-  /no such (column|table|index|collation|module)|has no column|unsupported file format|malformed|syntax error|unrecognized token|unknown datatype/.test(
+  /no such (column|table|index|collation|module)|has no column|unsupported file format|malformed|syntax error|unrecognized token|unknown datatype|duplicate column name|already exists/.test(
     said,
   )
 

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { HoldfastError } from '#src/core/error.ts'
 import type { DatabaseDescription } from './description.ts'
 import { SqliteDatabase } from './sqlite-database.ts'
+import { damaged } from './sums.ts'
 
 export function schemaVersion(db: DatabaseSync): number {
   return Number(db.prepare('PRAGMA user_version').get()?.user_version)
@@ -15,13 +16,20 @@ export function migrate(db: DatabaseSync, description: DatabaseDescription): voi
   const found = schemaVersion(db)
   checkVersion(db, found, description)
   const database = new SqliteDatabase(db, description)
+  // A new one is there whole or not at all, however little room there is.
+  if (found === 0) database.transaction(() => migrateSteps(db, description, schemaVersion(db)))
   for (const [from, sql] of description.migrations.entries()) {
-    if (from < found) continue
+    if (found === 0 || from < found) continue
     // Only from the version before: two processes that begin at once do not do it twice.
     database.transaction(() => {
       if (schemaVersion(db) === from) db.exec(`${sql}; PRAGMA user_version = ${from + 1}`)
     })
   }
+}
+
+function migrateSteps(db: DatabaseSync, { migrations }: DatabaseDescription, found: number): void {
+  for (const sql of migrations.slice(found)) db.exec(sql)
+  db.exec(`PRAGMA user_version = ${migrations.length}`)
 }
 
 /**
@@ -30,6 +38,7 @@ export function migrate(db: DatabaseSync, description: DatabaseDescription): voi
  */
 export function checkVersion(db: DatabaseSync, found: number, description: DatabaseDescription): void {
   const { path, noun, migrations } = description
+  if (found < 0) throw damaged(description, `the number of its schema is ${found}`)
   if (found > migrations.length) {
     throw new HoldfastError(
       'unsupported',

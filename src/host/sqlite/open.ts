@@ -43,11 +43,12 @@ function openToWrite(description: DatabaseDescription): DatabaseSync {
 /** SQLite's own header. */
 const SHORTEST = 100
 
-/** SQLite takes a file that was cut off at its beginning for a new one. An empty one is new only if it never had a backup. */
+/** SQLite takes a file that is gone, or was cut off at its beginning, for a new one. It is new only if it never had a backup. */
 function refuseStump(description: DatabaseDescription): void {
-  const size = statSync(description.path, { throwIfNoEntry: false })?.size ?? SHORTEST
-  if (size >= SHORTEST || (size === 0 && listBackups(description).length === 0)) return
-  throw damaged(description, `it has ${size} bytes`)
+  const size = statSync(description.path, { throwIfNoEntry: false })?.size
+  if (size !== undefined && size >= SHORTEST) return
+  if ((size === undefined || size === 0) && listBackups(description).length === 0) return
+  throw damaged(description, size === undefined ? 'it is gone, though there are backups of it' : `it has ${size} bytes`)
 }
 
 /** SQLite gives its companion files the mode of the database. Failures are left to SQLite to tell. */

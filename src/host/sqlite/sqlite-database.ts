@@ -13,6 +13,11 @@ export class SqliteDatabase {
     this.description = description
   }
 
+  /** The connection itself, for what works on whole databases. */
+  get connection(): DatabaseSync {
+    return this.#db
+  }
+
   get isOpen(): boolean {
     return this.#db.isOpen
   }

@@ -1,23 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { HoldfastError } from '#src/core/error.ts'
-import type { DatabaseDescription } from './description.ts'
+import type { DatabaseDescription, SummedTable } from './description.ts'
 
 /** Name of the SQL function that gives the checksum of its arguments. Migrations use it, so it keeps its meaning for ever. */
 const ROW_SUM = 'row_sum'
-
-/** A table of which every row carries the checksum of its other columns in `sum`. */
-export interface SummedTable {
-  readonly name: string
-  /** All columns but `sum`, in the order of the checksum. */
-  readonly columns: readonly string[]
-  /** What tells its rows apart, for a WHERE: `id`. */
-  readonly key: readonly string[]
-  /** Grows with history: looked through at every opening only while it is small. */
-  readonly history?: boolean
-  /** Of history: which rows are in use, a WHERE; the others are not in backups. */
-  readonly liveHistory?: string
-}
 
 /** Gives this connection the function that sums rows: SQLite has no checksums of its own for what lies in its pages. */
 export function defineRowSum(db: DatabaseSync): void {
@@ -58,11 +45,11 @@ export function checkDamage(
   description: DatabaseDescription,
   options: { readonly all?: boolean } = {},
 ): void {
-  for (const table of description.tables) {
-    if (table.history && !options.all && !isSmall(db, table)) continue
-    checkSums(db, table, description)
-    checkStructure(db, table, description)
-  }
+  const looked = description.tables.filter(table => !table.history || options.all || isSmall(db, table))
+  // With all of its tables also what belongs to none: free pages.
+  if (looked.length === description.tables.length) checkStructure(db, 'PRAGMA integrity_check(1)', description)
+  else for (const { name } of looked) checkStructure(db, `PRAGMA integrity_check('${name}')`, description)
+  for (const table of looked) checkSums(db, table, description)
 }
 
 const isSmall = (db: DatabaseSync, { name }: SummedTable): boolean =>
@@ -76,10 +63,9 @@ function checkSums(db: DatabaseSync, { name, columns, key }: SummedTable, descri
   if (row) throw damaged(description, `table ${name}: row ${String(row.row).slice(0, 80)} is not as it was written`)
 }
 
-function checkStructure(db: DatabaseSync, { name }: SummedTable, description: DatabaseDescription): void {
-  const [first] = db.prepare(`PRAGMA integrity_check('${name}')`).all()
-  const said = Object.values(first ?? {})[0]
-  if (said !== 'ok') throw damaged(description, `table ${name}: ${String(said).slice(0, 200)}`)
+function checkStructure(db: DatabaseSync, check: string, description: DatabaseDescription): void {
+  const said = Object.values(db.prepare(check).get() ?? {})[0]
+  if (said !== 'ok') throw damaged(description, String(said).slice(0, 200))
 }
 
 /** The way to restore is the description's. */

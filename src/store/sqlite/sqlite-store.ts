@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { HoldfastError } from '#src/core/error.ts'
 import { sqliteError } from '#src/host/sqlite/errors.ts'
+import { RollingBackup } from '#src/host/sqlite/rolling-backup.ts'
 import { SqliteDatabase } from '#src/host/sqlite/sqlite-database.ts'
 import type { JournalEntry, OperationRecord } from '#src/journal/operation.ts'
 import type { BlockDeviceMapping, InstanceRecord } from '../records.ts'
@@ -23,6 +24,7 @@ export class SqliteStore implements Store {
   readonly #database: SqliteDatabase
   readonly #readOnly: boolean
   readonly #writer: Writer
+  readonly #backup: RollingBackup
   #waiting: Waiting[] = []
 
   /** Takes over an open database that has the newest schema. `path` is for messages. */
@@ -30,6 +32,7 @@ export class SqliteStore implements Store {
     this.#database = new SqliteDatabase(db, stateDatabase(path))
     this.#readOnly = readOnly
     this.#writer = new Writer(this.#database)
+    this.#backup = new RollingBackup(this.#database)
   }
 
   async commit(writes: readonly Write[]): Promise<void> {
@@ -107,6 +110,12 @@ export class SqliteStore implements Store {
       "SELECT id FROM operations WHERE finished_at < ? AND rowid <= ? AND state NOT IN ('running', 'stuck') LIMIT ?"
     const sql = `DELETE FROM operations WHERE id IN (${old})`
     return this.#database.guard(() => Number(this.#database.statement(sql).run(before, Number(newest), most).changes))
+  }
+
+  /** Copies what is in use beside the others, if anything was changed since the last copy. Errors as `makeBackup`. */
+  async backUp(now: number): Promise<void> {
+    this.#flush()
+    this.#database.guard(() => this.#backup.take(now))
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { openSqlite } from '#src/host/sqlite/open.ts'
+import { RollingBackup } from '#src/host/sqlite/rolling-backup.ts'
 import { SqliteDatabase } from '#src/host/sqlite/sqlite-database.ts'
 import { Row } from './row.ts'
 import { volumeDatabase } from './schema.ts'
@@ -9,10 +10,12 @@ export type Values = Readonly<Record<string, SQLInputValue | undefined>>
 /** `volumes.db`, one connection: values by name, rows checked as they are read. Failures are HoldfastErrors. */
 export class Database {
   readonly #database: SqliteDatabase
+  readonly #backup: RollingBackup
 
   /** Takes over an open database that has the newest schema. `path` is for messages. */
   constructor(db: DatabaseSync, path: string) {
     this.#database = new SqliteDatabase(db, volumeDatabase(path))
+    this.#backup = new RollingBackup(this.#database)
   }
 
   all(sql: string, values: Values = {}): Row[] {
@@ -33,6 +36,11 @@ export class Database {
   /** All of `work` or nothing of it. */
   transaction<T>(work: () => T): T {
     return this.#database.transaction(work)
+  }
+
+  /** Copies all of it beside the others, if anything was changed since the last copy. Errors as `makeBackup`. */
+  backUp(now: number): void {
+    this.#database.guard(() => this.#backup.take(now))
   }
 
   close(): void {

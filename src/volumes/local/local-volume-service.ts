@@ -68,6 +68,11 @@ export class LocalVolumeService implements VolumeService {
     return await new Recovery(parts).run()
   }
 
+  /** Copies the records beside the others, if anything was changed since the last copy. */
+  backUp(now: number): void {
+    this.#catalog.db.backUp(now)
+  }
+
   close(): void {
     this.#catalog.db.close()
   }

@@ -1,5 +1,5 @@
-import { type DatabaseDescription, RESTORE_HINT } from '#src/host/sqlite/description.ts'
-import { addSums, type SummedTable } from '#src/host/sqlite/sums.ts'
+import { type DatabaseDescription, RESTORE_HINT, type SummedTable } from '#src/host/sqlite/description.ts'
+import { addSums } from '#src/host/sqlite/sums.ts'
 
 export const volumeDatabase = (path: string): DatabaseDescription => ({
   path,
