@@ -171,8 +171,8 @@ describe('copies', () => {
     const failed = new HoldfastError('host-command', 'command-failed', `exit code 1 from qemu-img convert: ${said}`)
     const full: Host = { ...real, run: () => Promise.reject(failed) }
     const isNoSpace = (error: unknown) => error instanceof HoldfastError && error.code === 'no-space'
-    await assert.rejects(writeImage(full, { path: '/image', format: 'raw' }, '/volume'), isNoSpace)
-    await assert.rejects(copyRaw(full, '/volume', '/copy'), isNoSpace)
+    await assert.rejects(writeImage(full, { path: '/image', format: 'raw' }, at('copy')), isNoSpace)
+    await assert.rejects(copyRaw(full, '/volume', at('copy')), isNoSpace)
   })
 })
 

@@ -53,6 +53,7 @@ describe('encrypted volumes of the pool', () => {
         cipher: 'aes-xts-plain64',
         keySizeBits: 512,
         payloadOffsetBytes,
+        derivation: { memoryBytes: 0, threads: 1 },
       })
       const facts = await bench.host.files.stat(bench.path(id))
       assert.equal(facts?.size, payloadOffsetBytes + GIB)

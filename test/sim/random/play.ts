@@ -174,6 +174,8 @@ function after(picture: Picture, judged: Judged, refusals: string[]): readonly P
   const going = judged.paired && must.includes('volume-not-found')
   if (outcome.state === 'done') {
     if (operation.do === 'host-resume' && doubt !== undefined) return [picture, expected.after, ...expected.halfway]
+    // Whether a volume that goes with it could go is not known while another operation on it is not ended.
+    if (operation.do === 'delete' && doubt !== undefined) return [expected.after, ...expected.halfway]
     if (must.length === 0) return [expected.after]
     if (judged.loose) return [picture, expected.after]
     refusals.push(`'${told}' was done, and had to be refused as ${must.join(' or ')}`)
