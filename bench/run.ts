@@ -5,6 +5,7 @@ import { cliStart } from './cli-start.ts'
 import { crashExplore } from './crash-explore.ts'
 import { engineOverhead } from './engine-overhead.ts'
 import { engineScale } from './engine-scale.ts'
+import { journal } from './journal.ts'
 import { type NotMeasured, toJson, toTable } from './report.ts'
 import { resumeLab } from './resume-lab.ts'
 import { resumeSim } from './resume-sim.ts'
@@ -22,6 +23,7 @@ const BENCHES: readonly Bench[] = [
   resumeSim,
   resumeLab,
   crashExplore,
+  journal,
 ]
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string', multiple: true } } })

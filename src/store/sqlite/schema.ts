@@ -1,6 +1,9 @@
 import { type DatabaseDescription, RESTORE_HINT, type SummedTable } from '#src/host/sqlite/description.ts'
 import { addSums } from '#src/host/sqlite/sums.ts'
 
+/** Of operations that have not ended. */
+export const UNFINISHED_STATES: readonly string[] = ['running', 'stuck']
+
 export const stateDatabase = (path: string): DatabaseDescription => ({
   path,
   noun: 'state database',
@@ -9,7 +12,7 @@ export const stateDatabase = (path: string): DatabaseDescription => ({
   tables: TABLES,
 })
 
-const UNFINISHED = "IN ('running', 'stuck')"
+const UNFINISHED = `IN (${UNFINISHED_STATES.map(state => `'${state}'`).join(', ')})`
 
 /** What is summed; a column that is added later comes with a migration that makes the triggers anew. */
 export const TABLES: readonly SummedTable[] = [
@@ -39,6 +42,8 @@ export const TABLES: readonly SummedTable[] = [
       ...['finished_at', 'version'],
     ],
   },
+  // Filled by triggers, in a copy too.
+  { name: 'unfinished_operations', key: ['id'], columns: ['id'], liveHistory: 'WHERE 0' },
   {
     name: 'journal_entries',
     key: ['operation_id', 'sequence'],
@@ -126,6 +131,16 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX operations_by_state ON operations (state);
   CREATE INDEX operations_by_instance ON operations (instance_id, state);
   CREATE INDEX operations_by_end ON operations (finished_at);
+
+  -- The few that must never be lost: looked through at every opening, however long the history is.
+  CREATE TABLE unfinished_operations (id TEXT PRIMARY KEY) STRICT;
+  INSERT INTO unfinished_operations SELECT id FROM operations WHERE state ${UNFINISHED};
+  CREATE TRIGGER operation_begun AFTER INSERT ON operations WHEN NEW.state ${UNFINISHED}
+    BEGIN INSERT INTO unfinished_operations (id) VALUES (NEW.id); END;
+  CREATE TRIGGER operation_moved AFTER UPDATE OF state ON operations BEGIN
+    DELETE FROM unfinished_operations WHERE id = NEW.id;
+    INSERT INTO unfinished_operations (id) SELECT NEW.id WHERE NEW.state ${UNFINISHED};
+  END;
   ${TABLES.map(addSums).join('')}
   `,
 ]

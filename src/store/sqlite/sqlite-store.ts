@@ -3,10 +3,11 @@ import { HoldfastError } from '#src/core/error.ts'
 import { sqliteError } from '#src/host/sqlite/errors.ts'
 import { RollingBackup } from '#src/host/sqlite/rolling-backup.ts'
 import { SqliteDatabase } from '#src/host/sqlite/sqlite-database.ts'
+import { damaged } from '#src/host/sqlite/sums.ts'
 import type { JournalEntry, OperationRecord } from '#src/journal/operation.ts'
 import type { BlockDeviceMapping, InstanceRecord } from '../records.ts'
 import type { OperationFilter, Store, Write } from '../store.ts'
-import { stateDatabase } from './schema.ts'
+import { stateDatabase, UNFINISHED_STATES } from './schema.ts'
 import type { Row, Table } from './table.ts'
 import { ENTRIES, INSTANCES, MAPPINGS, OPERATION_STATES, OPERATIONS } from './tables.ts'
 import { Writer } from './writer.ts'
@@ -73,6 +74,10 @@ export class SqliteStore implements Store {
     states = OPERATION_STATES,
     limit = 100,
   }: OperationFilter): Promise<readonly OperationRecord[]> {
+    if (states.every(state => UNFINISHED_STATES.includes(state))) {
+      const unfinished = this.#unfinished().filter(row => states.some(state => state === row.state))
+      return unfinished.filter(row => instanceId === undefined || row.instanceId === instanceId).slice(0, limit)
+    }
     const where = instanceId === undefined ? 'state = ?' : 'state = ? AND instance_id = ?'
     const sql = `SELECT rowid AS age, ${OPERATIONS.columns} FROM operations WHERE ${where} ORDER BY rowid DESC LIMIT ?`
     const rows = [...new Set(states)].flatMap(state =>
@@ -82,6 +87,17 @@ export class SqliteStore implements Store {
       .sort(newestFirst)
       .slice(0, limit)
       .map(row => OPERATIONS.read(row))
+  }
+
+  /** Newest first. They are known by a table of their own, so that a damaged index of a long history hides none. */
+  #unfinished(): readonly OperationRecord[] {
+    const sql = `SELECT rowid AS age, ${OPERATIONS.columns} FROM operations WHERE id = ?`
+    const rows = this.#all('SELECT id FROM unfinished_operations').map(({ id }) => {
+      const [row] = this.#all(sql, String(id))
+      if (row) return row
+      throw damaged(this.#database.description, `unfinished operation ${id} is not found`)
+    })
+    return rows.sort(newestFirst).map(row => OPERATIONS.read(row))
   }
 
   async entries(operationId: string): Promise<readonly JournalEntry[]> {
