@@ -1,16 +1,23 @@
 import { basename, dirname } from 'node:path'
 import { HoldfastError } from '#src/core/error.ts'
-import type { CommandRequest, CommandResult, FileFacts, Host, HostFiles, Tool } from '#src/host/host.ts'
-import type { SimFile, World } from './world.ts'
-
-/** What a simulated tool does. It passes through `world.effect` or `world.look` itself. */
-export type SimTool = (request: CommandRequest) => Promise<CommandResult>
+import type { FileFacts, Host, HostFiles, Tool } from '#src/host/host.ts'
+import { luksBytes } from './luks-bytes.ts'
+import { type KernelNode, kernelRoot } from './sysfs.ts'
+import { runTool, type SimTool } from './tools/run.ts'
+import type { SimFile, SimLuks, World } from './world.ts'
 
 /** A file system that all files of the world lie on. */
 const FILE_SYSTEM = '254:0'
 const FREE_BYTES = 2 ** 40
+/** What the kernel shows there is not of this file system. */
+const KERNEL_FOLDERS: readonly string[] = ['sys', 'proc', 'dev']
+/** As many links as the kernel follows. */
+const MOST_LINKS = 40
 
-/** The simulated twin of the host: files of the world, virtual time, and the tools that it is given. */
+/**
+ * The simulated twin of the host: files of the world, what its kernel shows in `/sys`, `/proc` and `/dev`, virtual time, and
+ * the tools that it is given (`simTools` gives all).
+ */
 export function createSimHost(world: World, tools: Partial<Record<Tool, SimTool>> = {}): Host {
   return {
     name: world.hostName,
@@ -19,7 +26,7 @@ export function createSimHost(world: World, tools: Partial<Record<Tool, SimTool>
     files: new SimFiles(world),
     async run(request) {
       const tool = tools[request.tool]
-      if (tool) return await tool(request)
+      if (tool) return await runTool(world.clock, tool, request)
       throw new HoldfastError('unsupported', 'command-missing', `${request.tool} is not installed`, {
         details: { command: request.tool },
       })
@@ -27,8 +34,15 @@ export function createSimHost(world: World, tools: Partial<Record<Tool, SimTool>
   }
 }
 
+type Shown = Exclude<KernelNode, { is: 'link' }>
+
+/** What is at a path, links followed. */
+type Found = { readonly path: string; readonly file: SimFile } | { readonly path: string; readonly node: Shown }
+
 class SimFiles implements HostFiles {
   readonly #world: World
+  /** LUKS headers by what they say: making one takes a while. */
+  readonly #headers = new Map<string, Uint8Array>()
 
   constructor(world: World) {
     this.#world = world
@@ -36,24 +50,28 @@ class SimFiles implements HostFiles {
 
   stat(path: string): Promise<FileFacts | undefined> {
     return this.#look('stat', path, () => {
-      const file = this.#find(path)
-      return file && factsOf(file)
+      const found = this.#find(path)
+      return found && ('file' in found ? factsOf(found.file) : kernelFacts(found.node))
     })
   }
 
   realPath(path: string): Promise<string | undefined> {
-    return this.#look('resolve', path, () => (this.#find(path) ? path : undefined))
+    return this.#look('resolve', path, () => this.#find(path)?.path)
   }
 
   read(path: string): Promise<Uint8Array | undefined> {
     return this.#look('read', path, () => {
-      const file = this.#find(path)
-      return file && contentOf(file, 0, file.sizeBytes)
+      const found = this.#find(path)
+      return found && this.#content(found, 0, Number.POSITIVE_INFINITY)
     })
   }
 
   readAt(path: string, offset: number, length: number): Promise<Uint8Array> {
-    return this.#look('read', path, () => contentOf(this.#there(path), offset, length))
+    return this.#look('read', path, () => {
+      const found = this.#find(path)
+      if (found) return this.#content(found, offset, length)
+      throw absent(path)
+    })
   }
 
   writeAtomic(path: string, bytes: Uint8Array, mode: number): Promise<void> {
@@ -109,7 +127,9 @@ class SimFiles implements HostFiles {
 
   list(directory: string): Promise<readonly string[]> {
     return this.#look('list', directory, () => {
-      this.#there(directory)
+      const found = this.#find(directory)
+      if (!found) throw absent(directory)
+      if ('node' in found) return namesIn(directory, found.node)
       const paths = [...this.#world.files.keys()].filter(path => path !== '/' && dirname(path) === directory)
       return paths.map(path => basename(path)).sort()
     })
@@ -139,14 +159,51 @@ class SimFiles implements HostFiles {
     return this.#world.effect(`file ${verb} ${path}`, run, signal)
   }
 
-  #find(path: string): SimFile | undefined {
-    return this.#world.loops.get(path)?.file ?? this.#world.files.get(path)
+  #find(path: string, links = 0): Found | undefined {
+    const file = this.#world.files.get(path)
+    if (file && file.kind !== 'block') return { path, file }
+    const parts = path.split('/').slice(1)
+    let node: KernelNode | undefined = KERNEL_FOLDERS.includes(parts[0] ?? '') ? kernelRoot(this.#world) : undefined
+    for (const [index, part] of parts.entries()) {
+      node = node?.is === 'folder' ? node.child(part) : undefined
+      if (node?.is !== 'link') continue
+      const rest = [node.to, ...parts.slice(index + 1)].join('/')
+      return links < MOST_LINKS ? this.#find(rest, links + 1) : undefined
+    }
+    return node === undefined || node.is === 'link' ? undefined : { path, node }
   }
 
   #there(path: string): SimFile {
-    const file = this.#find(path)
-    if (file) return file
-    throw new HoldfastError('not-found', 'file-not-found', `could not use ${path}: no such file or folder`)
+    const found = this.#find(path)
+    if (found && 'file' in found) return found.file
+    throw absent(path)
+  }
+
+  #content(found: Found, offset: number, length: number): Uint8Array {
+    if ('file' in found) return this.#fileContent(found.file, offset, length, found.file.sizeBytes)
+    const { node } = found
+    if (node.is === 'text') return Buffer.from(node.text).subarray(offset, offset + length)
+    if (node.is !== 'block') throw new HoldfastError('host-command', 'io-error', `could not read ${found.path}: EISDIR`)
+    const { loop, file, sizeBytes } = node.device
+    const below = loop?.file ?? file
+    if (below) return this.#fileContent(below, offset, length, sizeBytes)
+    return new Uint8Array(Math.max(0, Math.min(length, sizeBytes - offset)))
+  }
+
+  /** The LUKS header if there is one, what was written, and zeros up to the end. */
+  #fileContent(file: SimFile, offset: number, length: number, sizeBytes: number): Uint8Array {
+    const found = new Uint8Array(Math.max(0, Math.min(length, sizeBytes - offset)))
+    found.set(file.bytes?.subarray(offset, offset + found.length) ?? [])
+    if (file.luks) found.set(this.#header(file.luks).subarray(offset, offset + found.length))
+    return found
+  }
+
+  #header(luks: SimLuks): Uint8Array {
+    const { passphraseHash: _, ...metadata } = luks
+    const key = JSON.stringify(metadata)
+    const bytes = this.#headers.get(key) ?? luksBytes(luks)
+    this.#headers.set(key, bytes)
+    return bytes
   }
 
   #checkFolder(path: string): void {
@@ -170,9 +227,18 @@ const factsOf = (file: SimFile): FileFacts => ({
   device: FILE_SYSTEM,
 })
 
-/** What was written, then zeros up to the file's size. */
-function contentOf(file: SimFile, offset: number, length: number): Uint8Array {
-  const found = new Uint8Array(Math.max(0, Math.min(length, file.sizeBytes - offset)))
-  found.set(file.bytes?.subarray(offset, offset + found.length) ?? [])
-  return found
+function kernelFacts(node: Shown): FileFacts {
+  const common = { allocated: 0, mode: 0o600, uid: 0, inode: '1:0', device: '0:20' }
+  if (node.is === 'folder') return { ...common, kind: 'directory', size: 0 }
+  if (node.is === 'text') return { ...common, kind: 'file', size: 4096 }
+  if (node.is === 'other') return { ...common, kind: 'other', size: 0 }
+  return { ...common, kind: 'block', size: node.device.sizeBytes, device: node.device.number }
 }
+
+function namesIn(path: string, node: KernelNode): readonly string[] {
+  if (node.is === 'folder') return [...node.names()].sort()
+  throw new HoldfastError('not-found', 'file-not-found', `could not list ${path}: a part of the path is no folder`)
+}
+
+const absent = (path: string) =>
+  new HoldfastError('not-found', 'file-not-found', `could not use ${path}: no such file or folder`)

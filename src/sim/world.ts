@@ -40,6 +40,12 @@ export interface SimLoop {
   readonly file: SimFile
   /** The name that the file had when it was attached. */
   readonly backingPath: string
+  /** Cannot be written to; it can unless told. */
+  readonly readonly?: boolean | undefined
+  /** The size that its file had when it was last looked at; that of the file unless told. */
+  sizeBytes?: number | undefined
+  /** Detached while it was in use: it goes away with its last user. */
+  detached?: boolean | undefined
 }
 
 export interface SimMapping {
@@ -50,6 +56,13 @@ export interface SimMapping {
   /** Path of the block device below. */
   readonly over: string
   readonly sizeBytes: number
+  /** Number of its device; one that its name tells unless told. */
+  readonly minor?: number | undefined
+  /** Where in the device below its data begins, and its cipher: as the header there says unless told. */
+  readonly offsetBytes?: number | undefined
+  readonly cipher?: string | undefined
+  /** It was made, and its maker died before it had a table. */
+  readonly bare?: boolean | undefined
 }
 
 /** A libvirt secret. Ephemeral ones are gone when the host boots. */
@@ -292,6 +305,7 @@ export class World {
     const users = this.users.get(path)
     users?.delete(user)
     if (users?.size === 0) this.users.delete(path)
+    if (this.loops.get(path)?.detached && this.holders(path).length === 0) this.loops.delete(path)
   }
 }
 

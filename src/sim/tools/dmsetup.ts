@@ -1,0 +1,40 @@
+import type { CommandResult } from '#src/host/host.ts'
+import { numberBelow } from '../sysfs-blocks.ts'
+import type { SimMapping, World } from '../world.ts'
+import { fails, type SimTool, says } from './run.ts'
+
+const SECTOR = 512
+
+/** `dmsetup`, as far as it is called: the tables of all mappings or of one, and what the kernel can do. */
+export const simDmsetup =
+  (world: World): SimTool =>
+  async ({ args }, signal) => {
+    const [verb = '', name] = args
+    if (verb === '--version') return says('Library version:   1.02.185 (2022-05-18)\nDriver version:    4.47.0\n')
+    if (verb === 'targets') return says('crypt            v1.24.0\nlinear           v1.4.0\n')
+    if (verb !== 'table') return fails(1, 'Unknown command.')
+    return await world.look(`dmsetup table${name === undefined ? '' : ` ${name}`}`, () => table(world, name), signal)
+  }
+
+function table(world: World, name: string | undefined): CommandResult {
+  if (name === undefined) {
+    const lines = [...world.mappings.values()].map(mapping => `${mapping.name}: ${lineOf(world, mapping)}\n`)
+    return says(lines.length > 0 ? lines.join('') : 'No devices found\n')
+  }
+  const mapping = world.mappings.get(name)
+  if (!mapping) return fails(1, `Device ${name} not found\nCommand failed.`)
+  return says(`${lineOf(world, mapping)}\n`)
+}
+
+/** Without keys: those of LUKS1 as zeros, those of LUKS2 by their names in the kernel's keyring. */
+function lineOf(world: World, mapping: SimMapping): string {
+  if (mapping.bare) return ''
+  const sectors = Math.floor(mapping.sizeBytes / SECTOR)
+  const number = numberBelow(world, mapping)
+  if (mapping.target === 'linear') return `0 ${sectors} linear ${number} 0`
+  const luks = world.below(mapping.over)?.luks
+  const cipher = mapping.cipher ?? luks?.cipher ?? 'aes-xts-plain64'
+  const offset = Math.floor((mapping.offsetBytes ?? luks?.payloadOffsetBytes ?? 0) / SECTOR)
+  const key = mapping.dmUuid.startsWith('CRYPT-LUKS2') ? ':64:logon:cryptsetup:sim-d0' : '0'.repeat(128)
+  return `0 ${sectors} crypt ${cipher} ${key} 0 ${number} ${offset}`
+}
