@@ -34,7 +34,11 @@ export const simStoreDisk = (world: Pick<World, 'slot'>): SimStoreDisk => world.
 /** The store of a process on this simulated host; the next process finds what this one has committed. */
 export const openSimStore = (world: World): SimStore => new SimStore(world, simStoreDisk(world))
 
-/** The store's simulated twin: each commit is one effect, which is on disk whole or not at all. */
+/**
+ * The store's simulated twin: each commit is one effect, which is on disk whole or not at all. A death between its write and its
+ * sync leaves one of the two states that a death before and a death after the effect leave: with the power what was not synced
+ * is gone, with the process alone it is still in the page cache. So both are explored, and need no effect of their own.
+ */
 export class SimStore implements Store {
   readonly #world: StoreWorld
   readonly #disk: SimStoreDisk
