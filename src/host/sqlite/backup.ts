@@ -157,8 +157,8 @@ export function restoreBackup(backup: string, description: DatabaseDescription, 
     rmSync(incoming, { force: true })
     copyWhole(backup, incoming)
     const aside = existsSync(path) ? `${path}.damaged-${stamp(now)}` : undefined
-    for (const suffix of ['-wal', '-shm']) moveAside(`${path}${suffix}`, aside && `${aside}${suffix}`)
-    moveAside(path, aside)
+    // The database before its log: without the one the other is nothing, and a database that is gone is told as such.
+    for (const suffix of ['', '-wal', '-shm']) moveAside(`${path}${suffix}`, aside && `${aside}${suffix}`)
     renameSync(incoming, path)
     sync(dirname(path))
     return aside

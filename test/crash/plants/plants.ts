@@ -144,8 +144,8 @@ export const PLANTS: readonly Plant[] = [
     changes: [
       {
         file: PLANS,
-        from: "export const planCreateBack = (recorded: Recorded): Plan =>\n  seq(\n    domain(recorded, 'destroy'),\n    ports(recorded, 'unplug'),\n    volumes(recorded, 'lock', 'disconnect', 'release'),\n",
-        to: "export const planCreateBack = (recorded: Recorded): Plan =>\n  seq(\n    domain(recorded, 'destroy'),\n    ports(recorded, 'unplug'),\n    volumes(recorded, 'lock', 'disconnect', 'release', 'delete-volume'),\n",
+        from: "seq(\n    ...(defined ? [domain(recorded, 'destroy'), ports(recorded, 'unplug')] : []),\n    volumes(recorded, 'lock', 'disconnect', 'release'),\n",
+        to: "seq(\n    ...(defined ? [domain(recorded, 'destroy'), ports(recorded, 'unplug')] : []),\n    volumes(recorded, 'lock', 'disconnect', 'release', 'delete-volume'),\n",
       },
     ],
     operation: 'create',
