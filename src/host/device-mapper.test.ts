@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { HoldfastError, hasCode } from '#src/core/error.ts'
-import { lowerDevice, Mappings, parseTarget } from './device-mapper.ts'
+import { lowerDevice, Mappings, parseTarget, removeUnfinished } from './device-mapper.ts'
 import type { CommandRequest, Host } from './host.ts'
 import { createNodeHost } from './node-host.ts'
 
@@ -153,6 +153,11 @@ describe('looking for a mapping', () => {
     assert.equal(runs, before + 1)
   })
 
+  it('gives one that has no table yet as it is', async () => {
+    const begun = host(() => ({ exitCode: 0, stdout: 'crypt-a: \n' }))
+    assert.deepEqual((await new Mappings(begun).find('crypt-a'))?.targets, [])
+  })
+
   it('takes one that goes away meanwhile as gone, and one whose table cannot be had as an error', async () => {
     let gone = false
     const going = host(
@@ -165,5 +170,41 @@ describe('looking for a mapping', () => {
     assert.equal(await new Mappings(going).find('crypt-a'), undefined)
     const failing = host(() => ({ exitCode: 0, stdout: '' }))
     await assert.rejects(new Mappings(failing).find('crypt-a'), error => hasCode(error, 'command-failed'))
+  })
+})
+
+describe('a mapping that was begun', () => {
+  const UUID = 'CRYPT-LUKS2-0a0b-crypt-a'
+  const removing = async (info: string, more: { exitCode?: number; deviceMapper?: boolean } = {}) => {
+    const real = createNodeHost()
+    const ran: string[] = []
+    const files = {
+      ...real.files,
+      stat: async () => (more.deviceMapper === false ? undefined : await real.files.stat('/')),
+    }
+    const run = async ({ args }: CommandRequest) => {
+      ran.push(args[0] ?? '')
+      return { exitCode: more.exitCode ?? 0, stdout: info, stderr: '' }
+    }
+    const isDone = await removeUnfinished({ ...real, files, run }, 'crypt-a', uuid => uuid === UUID)
+    return [isDone, ran]
+  }
+
+  it('is removed before it has a table, or while the one that it has is not in use', async () => {
+    for (const state of ['---w', '-I-w', '--sw']) {
+      assert.deepEqual(await removing(`${UUID},${state}\n`), [true, ['info', 'remove']])
+    }
+  })
+
+  it("stays when it has a table, or is somebody else's", async () => {
+    for (const info of [`${UUID},L--w`, `${UUID},LIsr`, 'LVM-x,---w', ',---w']) {
+      assert.deepEqual(await removing(`${info}\n`), [false, ['info']], info)
+    }
+  })
+
+  it('is not looked for where there is no device-mapper, and may not be there', async () => {
+    assert.deepEqual(await removing('', { deviceMapper: false }), [false, []])
+    assert.deepEqual(await removing('', { exitCode: 1 }), [false, ['info']])
+    await assert.rejects(removing('what is this'), error => hasCode(error, 'tool-output'))
   })
 })

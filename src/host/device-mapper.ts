@@ -11,6 +11,7 @@ export interface MappingFacts {
   readonly uuid: string
   /** `<major>:<minor>` of the mapping. */
   readonly device: string
+  /** None: it was begun, and has no table yet. */
   readonly targets: readonly MappingTarget[]
 }
 
@@ -28,6 +29,8 @@ export interface MappingTarget {
 const BLOCK = '/sys/block'
 const SECTOR = 512
 const DEADLINE_MS = 20_000
+/** Also where the kernel has no device-mapper. */
+const NOT_THERE = 1
 
 /**
  * The kernel's mappings, each with its table; none if the kernel has no device-mapper. Keys are never asked for. Tables are
@@ -85,6 +88,30 @@ export async function lowerDevice(host: Host, { device, targets }: MappingFacts)
 /** sysfs writes a slash in a name as `!`. */
 const nodeOf = (name: string): string => `/dev/${name.replaceAll('!', '/')}`
 
+/**
+ * Removes a mapping that was begun and has no table, if its UUID is one of ours; false if there is none. Such a one is left by
+ * a cryptsetup that was killed between two calls of the kernel. cryptsetup itself says of it that it is not there when it is
+ * to be closed (exit code 4), and that it is when it is to be opened (5); sysfs does not even have it before a table was
+ * loaded (measured with cryptsetup 2.6.1 on Linux 6.1).
+ */
+export async function removeUnfinished(
+  host: Host,
+  name: string,
+  isOurs: (uuid: string) => boolean,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  if (!(await host.files.stat('/dev/mapper/control'))) return false
+  const dmsetup = { tool: 'dmsetup', deadlineMs: DEADLINE_MS, signal } as const
+  const args = ['info', '--columns', '--noheadings', '--separator=,', '--options', 'uuid,attr', name]
+  const { exitCode, stdout } = await host.run({ ...dmsetup, args, okCodes: [0, NOT_THERE] })
+  if (exitCode === NOT_THERE) return false
+  const [, uuid, hasTable] = /^(.*),([L-])[I-][s-][rw]$/.exec(stdout.trim()) ?? []
+  if (uuid === undefined) throw strange('info', stdout)
+  if (hasTable === 'L' || !isOurs(uuid)) return false
+  await host.run({ ...dmsetup, args: ['remove', name] })
+  return true
+}
+
 async function readTables(host: Host): Promise<ReadonlyMap<string, readonly MappingTarget[]>> {
   const { stdout } = await host.run({ tool: 'dmsetup', args: ['table'], deadlineMs: DEADLINE_MS })
   return parseTables(stdout)
@@ -96,8 +123,10 @@ export function parseTables(stdout: string): ReadonlyMap<string, readonly Mappin
   for (const line of lines(stdout).filter(line => line !== 'No devices found')) {
     const [, name, table] = /^(.+?): (\d+ \d+ .*)$/.exec(line) ?? []
     // A mapping without a table has its name alone.
+    const bare = /^(.+):\s*$/.exec(line)?.[1]
     if (name !== undefined && table !== undefined) tables.set(name, [...(tables.get(name) ?? []), parseTarget(table)])
-    else if (!line.trimEnd().endsWith(':')) throw strange('table', line)
+    else if (bare !== undefined) tables.set(bare, [])
+    else throw strange('table', line)
   }
   return tables
 }

@@ -67,7 +67,7 @@ export const numberBelow = (world: World, { over }: SimMapping): string =>
 
 /** Devices that lie over this one, as its `holders` folder in sysfs tells. */
 export const mappingsOver = (world: World, { node }: BlockDevice): readonly SimMapping[] =>
-  [...world.mappings.values()].filter(({ over }) => over === node)
+  [...world.mappings.values()].filter(({ over, bare }) => over === node && bare !== 'created')
 
 /** The loop device at this path, if something is attached to it. One that was detached in use is gone with its last user. */
 export function attachedLoop(world: World, path: string): SimLoop | undefined {
@@ -83,6 +83,12 @@ export function freeMinor(world: World): number {
   return minor
 }
 
+/** A loop device below it that was detached in use goes away with its last user. */
+export function removeMapping(world: World, { name, over }: SimMapping): void {
+  world.mappings.delete(name)
+  if (world.loops.get(over)?.detached && !attachedLoop(world, over)) world.loops.delete(over)
+}
+
 export const mappingKernelName = (mapping: SimMapping): string => `dm-${minorOf(mapping)}`
 
 export const minorOf = ({ minor, name }: SimMapping): number => minor ?? FIRST_FOREIGN + spread(name)
@@ -90,8 +96,9 @@ export const minorOf = ({ minor, name }: SimMapping): number => minor ?? FIRST_F
 const mappingOf = (world: World, minor: number): SimMapping | undefined =>
   [...world.mappings.values()].find(mapping => minorOf(mapping) === minor)
 
+/** Without a table it has no device. */
 function mappingDevice(mapping: SimMapping | undefined): BlockDevice | undefined {
-  if (!mapping) return undefined
+  if (!mapping || mapping.bare === 'created') return undefined
   return {
     name: mappingKernelName(mapping),
     node: `/dev/mapper/${mapping.name}`,

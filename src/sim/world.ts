@@ -61,8 +61,8 @@ export interface SimMapping {
   /** Where in the device below its data begins, and its cipher: as the header there says unless told. */
   readonly offsetBytes?: number | undefined
   readonly cipher?: string | undefined
-  /** It was made, and its maker died before it had a table. */
-  readonly bare?: boolean | undefined
+  /** It has no table yet: it was created, or one was loaded that does not show before it is resumed. */
+  readonly bare?: 'created' | 'loaded' | undefined
 }
 
 /** A libvirt secret. Ephemeral ones are gone when the host boots. */
@@ -290,7 +290,7 @@ export class World {
   holders(path: string): readonly string[] {
     const file = this.files.get(path)
     const mappings = [...this.mappings.values()]
-      .filter(({ over }) => over === path)
+      .filter(({ over, bare }) => over === path && bare !== 'created')
       .map(({ name }) => `mapping ${name}`)
     const loops = [...this.loops.values()].filter(loop => loop.file === file).map(loop => `loop device ${loop.path}`)
     return [...mappings, ...loops, ...(this.users.get(path) ?? [])]

@@ -3,7 +3,7 @@ import type { GuestSource } from '#src/core/disk.ts'
 import { HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
 import { luksClose, luksOpen } from '#src/host/cryptsetup.ts'
-import { lowerDevice, type MappingFacts, Mappings } from '#src/host/device-mapper.ts'
+import { lowerDevice, type MappingFacts, Mappings, removeUnfinished } from '#src/host/device-mapper.ts'
 import { describeHolders, devicesOver, Holders } from '#src/host/holders.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
@@ -14,6 +14,7 @@ import {
   checkReleased,
   faultOf,
   isOfInterest,
+  isOurUuid,
   mappingName,
   mappingPath,
   volumeOfMapping,
@@ -86,6 +87,7 @@ export class LuksEncryptor implements Encryptor {
     signal?: AbortSignal,
   ): Promise<void> {
     checkOurs(request, mapping)
+    if (mapping.targets.length === 0 && (await this.#removeUnfinished(request, signal))) return
     try {
       await luksClose(this.#host, mapping.name, signal)
     } catch (error) {
@@ -93,13 +95,28 @@ export class LuksEncryptor implements Encryptor {
     }
   }
 
-  async #open(request: UnlockRequest, device: string, passphrase: Secret, signal?: AbortSignal): Promise<void> {
+  /** What an open that was killed left; only what has no table. */
+  async #removeUnfinished(volume: LockRequest, signal?: AbortSignal): Promise<boolean> {
+    return await removeUnfinished(this.#host, mappingName(volume.volumeId), uuid => isOurUuid(volume, uuid), signal)
+  }
+
+  /** One that is in the way may be unfinished, and not show until then. */
+  async #open(
+    request: UnlockRequest,
+    device: string,
+    passphrase: Secret,
+    signal?: AbortSignal,
+    again = true,
+  ): Promise<void> {
     const { allowDiscards = false } = this.#options
     const { source, volumeId } = request
     try {
       await luksOpen(this.#host, source.path, mappingName(volumeId), passphrase, { allowDiscards, signal })
     } catch (error) {
       if (!isHoldfastError(error)) throw error
+      if (again && error.code === 'busy' && (await this.#removeUnfinished(request, signal))) {
+        return await this.#open(request, device, passphrase, signal, false)
+      }
       if (error.code !== 'busy') throw error.within({ volume: volumeId })
       const held = describeHolders(await devicesOver(this.#host, device))
       const message = `volume ${volumeId} cannot be opened: ${source.path} is in use, ${held}`
@@ -134,8 +151,9 @@ export class LuksEncryptor implements Encryptor {
     signal?.throwIfAborted()
     const { volumeId } = volume
     const mapping = await this.#mappings.find(mappingName(volumeId), signal)
+    if (mapping) checkOurs(volume, mapping)
+    if (!mapping?.targets.length && (await this.#removeUnfinished(volume, signal))) return 'made'
     if (!mapping) return 'already'
-    checkOurs(volume, mapping)
     const change = await this.#close(volumeId, signal)
     await checkReleased(this.#host, volumeId, mapping)
     return change

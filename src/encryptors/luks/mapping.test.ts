@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { type MappingFacts, parseTarget } from '#src/host/device-mapper.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
 import { LuksEncryptor } from './luks-encryptor.ts'
-import { isOfInterest, volumeOfMapping } from './mapping.ts'
+import { checkOurs, isOfInterest, volumeOfMapping } from './mapping.ts'
 
 const VOLUME = '0a0b0c0d-1111-4222-8333-444455556666'
 const LUKS = '1a1b1c1d-1111-4222-8333-444455556666'
@@ -28,12 +28,23 @@ describe('whose a mapping is', () => {
     }
   })
 
+  it('is told so too before it has a table', () => {
+    const begun = { ...mapping(name, `CRYPT-LUKS2-${HEX}-${name}`), targets: [] }
+    assert.deepEqual(volumeOfMapping(begun), { volumeId: VOLUME, luksUuid: LUKS })
+    for (const luksUuid of [LUKS, undefined]) {
+      checkOurs({ volumeId: VOLUME, luksUuid }, begun)
+      assert.throws(() => checkOurs({ volumeId: VOLUME, luksUuid }, { ...begun, uuid: 'LVM-x' }), /UUID 'LVM-x'/)
+    }
+    const another = { volumeId: VOLUME, luksUuid: VOLUME }
+    assert.throws(() => checkOurs(another, begun), /UUID 'CRYPT-LUKS2/)
+  })
+
   it('is nobody we know if either is not exactly as we make it', () => {
     const uuid = `CRYPT-LUKS2-${HEX}-${name}`
     const others = {
       'another kind of mapping': mapping(name, uuid, LINEAR),
       'two lines': mapping(name, uuid, CRYPT, CRYPT),
-      'no table': { ...mapping(name, uuid), targets: [] },
+      'another kind of mapping without a table yet': { ...mapping(name, 'LVM-x'), targets: [] },
       'no UUID': mapping(name, ''),
       'plain dm-crypt': mapping(name, `CRYPT-PLAIN-${name}`),
       'LUKS of another version': mapping(name, `CRYPT-LUKS3-${HEX}-${name}`),

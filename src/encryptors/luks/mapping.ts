@@ -61,15 +61,16 @@ export function checkOurs({ volumeId, luksUuid }: LockRequest, mapping: MappingF
 
 function foreignness(volumeId: string, luksUuid: string | undefined, mapping: MappingFacts): string | undefined {
   const targets = mapping.targets.map(({ target }) => target)
-  if (targets.length === 0 || targets.some(target => target !== 'crypt')) {
-    return `maps ${targets.join(', ') || 'nothing'}, not crypt`
-  }
-  const uuids =
-    luksUuid === undefined
-      ? undefined
-      : ([1, 2] as const).map(version => mappingUuid(volumeId, { version, uuid: luksUuid }))
-  if (uuids === undefined || uuids.includes(mapping.uuid)) return undefined
+  if (targets.some(target => target !== 'crypt')) return `maps ${targets.join(', ')}, not crypt`
+  const isKnown = luksUuid !== undefined || targets.length === 0
+  if (!isKnown || isOurUuid({ volumeId, luksUuid }, mapping.uuid)) return undefined
   return `has the device-mapper UUID '${mapping.uuid}'`
+}
+
+/** Whether cryptsetup would give this UUID to the volume's mapping; with any LUKS UUID if none is recorded. */
+export function isOurUuid({ volumeId, luksUuid }: LockRequest, uuid: string): boolean {
+  if (luksUuid === undefined) return LUKS_UUID.exec(uuid)?.at(-1) === mappingName(volumeId)
+  return ([1, 2] as const).some(version => uuid === mappingUuid(volumeId, { version, uuid: luksUuid }))
 }
 
 /** Crypt mappings, and whatever has a name of ours. */
@@ -85,7 +86,7 @@ export function volumeOfMapping({ name, uuid, targets }: MappingFacts): { volume
   const named = parts.pop()
   const luksUuid = parts.length > 0 ? parts.join('-') : undefined
   const volumeId = OUR_NAME.exec(name)?.[1]
-  const ours = named === name && targets.length === 1 && targets[0]?.target === 'crypt'
+  const ours = named === name && targets.length <= 1 && targets.every(({ target }) => target === 'crypt')
   return { ...(ours && volumeId !== undefined && { volumeId }), ...(luksUuid !== undefined && { luksUuid }) }
 }
 

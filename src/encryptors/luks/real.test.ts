@@ -89,6 +89,27 @@ if (inLab) {
     assert.deepEqual(await fixture.encryptor.probe(request), view)
     assert.equal(await fixture.encryptor.lock(request), 'made')
   })
+  it('LUKS1 by dm-crypt: what an open that was killed left is no obstacle, before it had a table and after', async () => {
+    await using fixture = await make(1)
+    const request = await fixture.volume()
+    const { volumeId, source } = request
+    const name = `crypt-${volumeId}`
+    const begin = async (loaded: boolean) => {
+      const uuid = `CRYPT-LUKS1-${volumeId.replaceAll('-', '')}-${name}`
+      await run('dmsetup', ['create', name, '--uuid', uuid, '--notable'])
+      if (loaded) await run('dmsetup', ['load', name, '--table', `0 2048 linear ${source.path} 0`])
+    }
+    for (const loaded of [false, true]) {
+      using key = new Secret(new TextEncoder().encode(RIGHT))
+      await begin(loaded)
+      assert.equal(await fixture.encryptor.lock(request), 'made')
+      await begin(loaded)
+      await fixture.encryptor.check(request, key)
+      assert.equal((await fixture.encryptor.unlock(request, key)).change, 'made')
+      assert.equal(await fixture.encryptor.lock(request), 'made')
+      assert.equal(await fixture.encryptor.lock(request), 'already')
+    }
+  })
   it('LUKS1 by dm-crypt: a view under a volume group, mounted and swapped to, is not locked, and says so', async () => {
     await using fixture = await make(1)
     const request = await fixture.volume()

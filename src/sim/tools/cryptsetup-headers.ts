@@ -39,7 +39,8 @@ const EMPTY: SimFile = { kind: 'block', sizeBytes: 0, inode: '0:0', mode: 0o600,
 
 /** Somebody has it for himself alone, as the kernel keeps it: a mapping over it, a mount, swap. Who merely has it open does not count. */
 export const isClaimed = (world: World, path: string): boolean =>
-  [...world.mappings.values()].some(({ over }) => over === path) || [...(world.users.get(path) ?? [])].some(isKernelUse)
+  [...world.mappings.values()].some(({ over, bare }) => over === path && bare !== 'created') ||
+  [...(world.users.get(path) ?? [])].some(isKernelUse)
 
 export const noKeyFits = fails(2, 'No key available with this passphrase.')
 

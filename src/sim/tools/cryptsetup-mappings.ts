@@ -1,6 +1,6 @@
 import type { CommandResult } from '#src/host/host.ts'
-import { attachedLoop, blockAt, freeMinor } from '../sysfs-blocks.ts'
-import { hashOf, type SimLuks, type World } from '../world.ts'
+import { blockAt, freeMinor, removeMapping } from '../sysfs-blocks.ts'
+import { hashOf, type SimLuks, type SimMapping, type World } from '../world.ts'
 import { type Invocation, isClaimed, load, noKeyFits } from './cryptsetup-headers.ts'
 import { done, fails } from './run.ts'
 
@@ -19,18 +19,22 @@ export const testPassphrase = async (world: World, { targets: [path = ''], input
     signal,
   )
 
-/** The device comes first and its table after it, by two calls of the kernel: who is killed in between leaves it bare. */
+/** By three calls of the kernel: the device, its table, and then it goes. Who is killed in between leaves it without a table. */
 export async function open(world: World, call: Invocation): Promise<CommandResult> {
   const [path = '', name = ''] = call.targets
+  const point = `cryptsetup luksOpen ${name}`
   const make = () => makeDevice(world, path, name, call.input)
-  const made = await world.effect(`cryptsetup luksOpen ${name}`, make, call.signal)
+  const made = await world.effect(`${point}: create`, make, call.signal)
   if (made.exitCode !== 0) return made
-  const load = () => {
-    const mapping = world.mappings.get(name)
-    if (mapping) world.mappings.set(name, { ...mapping, bare: undefined })
-    return done
-  }
-  return await world.effect(`cryptsetup luksOpen ${name}: table`, load, call.signal)
+  await world.effect(`${point}: load`, () => advance(world, name, 'loaded'), call.signal)
+  return await world.effect(point, () => advance(world, name, undefined), call.signal)
+}
+
+function advance(world: World, name: string, bare: SimMapping['bare']): CommandResult {
+  const mapping = world.mappings.get(name)
+  if (!mapping) return fails(4, `Device ${name} is not active.`)
+  world.mappings.set(name, { ...mapping, bare })
+  return done
 }
 
 function makeDevice(world: World, path: string, name: string, passphrase: Uint8Array): CommandResult {
@@ -53,7 +57,7 @@ function makeDevice(world: World, path: string, name: string, passphrase: Uint8A
     minor: freeMinor(world),
     offsetBytes: luks.payloadOffsetBytes,
     cipher: luks.cipher,
-    bare: true,
+    bare: 'created',
   })
   return done
 }
@@ -74,17 +78,11 @@ export async function close(world: World, { targets: [name = ''], signal }: Invo
 
 function remove(world: World, name: string): CommandResult {
   const mapping = world.mappings.get(name)
-  if (!mapping) return fails(4, `Device ${name} is not active.`)
+  if (!mapping || mapping.bare) return fails(4, `Device ${name} is not active.`)
   if (world.holders(`/dev/mapper/${name}`).length > 0) {
     const words = `device-mapper: remove ioctl on ${name}  failed: Device or resource busy`
     return fails(5, `${words}\nDevice ${name} is still in use.`)
   }
-  world.mappings.delete(name)
-  letGo(world, mapping.over)
+  removeMapping(world, mapping)
   return done
-}
-
-/** A loop device that was detached in use goes away with its last user. */
-function letGo(world: World, path: string): void {
-  if (world.loops.get(path)?.detached && !attachedLoop(world, path)) world.loops.delete(path)
 }
