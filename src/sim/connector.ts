@@ -3,6 +3,7 @@ import type { Change } from '#src/core/change.ts'
 import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
 import type { DiskSource } from '#src/core/disk.ts'
 import { HoldfastError, hasCode } from '#src/core/error.ts'
+import { backingName } from './sysfs-blocks.ts'
 import type { SimFile, SimLoop, World } from './world.ts'
 
 type Options = { readonly asBlock: boolean }
@@ -100,13 +101,12 @@ export class SimConnector implements Connector {
   }
 
   #facts(loop: SimLoop): SourceFacts {
-    const gone = ![...this.#world.files.values()].includes(loop.file)
-    const over = gone ? `${loop.backingPath} (deleted)` : loop.backingPath
-    return { path: loop.path, volumeId: volumeOf(loop.backingPath), over, holders: this.#world.holders(loop.path) }
+    const over = backingName(this.#world, loop)
+    return { path: loop.path, volumeId: volumeOf(fileName(over)), over, holders: this.#world.holders(loop.path) }
   }
 
   async remove({ path, over }: SourceFacts, signal?: AbortSignal): Promise<Change> {
-    const volumeId = volumeOf(over.replace(/ \(deleted\)$/, ''))
+    const volumeId = volumeOf(fileName(over))
     if (volumeId === undefined) {
       throw new HoldfastError('unsafe', 'wrong-device', `${path} over ${over} is not a device of the pool`)
     }
@@ -167,6 +167,9 @@ export class SimConnector implements Connector {
 /** By the names that the simulated volume service gives to its files. */
 const volumeOf = (path: string): string | undefined =>
   /^(?:\/pool|\/var\/lib\/holdfast\/volumes\/pool)\/volume-([0-9a-f-]{36})$/.exec(path)?.[1]
+
+/** Without the kernel's word for a file that is gone. */
+const fileName = (over: string): string => over.replace(/ \(deleted\)$/, '')
 
 const readableUuid = (file: SimFile): string | undefined => (file.luks?.damaged ? undefined : file.luks?.uuid)
 

@@ -75,7 +75,17 @@ export class SimLuksEncryptor implements Encryptor {
     const { volumeId } = volume
     const standing = await this.#world.look(`luks find ${volumeId}`, () => this.#mapping(volumeId), signal)
     if (!standing) return 'already'
-    return await this.#world.effect(`cryptsetup luksClose ${standing.name}`, () => this.#close(volume), signal)
+    const change = await this.#world.effect(`cryptsetup luksClose ${standing.name}`, () => this.#close(volume), signal)
+    await this.#world.look(`luks released ${volumeId}`, () => this.#checkReleased(volumeId, standing), signal)
+    return change
+  }
+
+  /** As the real one: nothing else may lie on the device that the mapping lay on. */
+  #checkReleased(volumeId: string, { over }: SimMapping): void {
+    const held = [...this.#world.mappings.values()].filter(other => other.over === over).map(({ name }) => name)
+    if (held.length === 0) return
+    const message = `${pathOf(volumeId)} was closed, but its device ${over} is still held by mapping ${held.join(', ')}`
+    throw new HoldfastError('busy', 'busy', message, { details: { volume: volumeId, layer: 'encryption' } })
   }
 
   #close(volume: LockRequest): Change {

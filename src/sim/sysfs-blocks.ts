@@ -75,6 +75,13 @@ export function attachedLoop(world: World, path: string): SimLoop | undefined {
   return loop?.detached && world.holders(path).length === 0 ? undefined : loop
 }
 
+/** The name of the file below a loop device, as the kernel tells it: the one that the file has now, or had when it went. */
+export function backingName({ files }: World, { file, backingPath }: SimLoop): string {
+  if (files.get(backingPath) === file) return backingPath
+  const now = [...files].find(([, other]) => other === file)?.[0]
+  return now ?? `${backingPath} (deleted)`
+}
+
 /** The number of a mapping's device is free again when the mapping is gone. */
 export function freeMinor(world: World): number {
   const taken = new Set([...world.mappings.values()].map(minorOf))

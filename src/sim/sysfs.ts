@@ -1,5 +1,6 @@
 import {
   type BlockDevice,
+  backingName,
   blockAt,
   blockDevices,
   blockNamed,
@@ -93,18 +94,14 @@ function blockFolder(world: World, device: BlockDevice | undefined): KernelNode 
   })
 }
 
-/** The kernel follows the file when it is renamed. */
-function loopFolder(world: World, loop: SimLoop): KernelNode {
-  const now = () => [...world.files].find(([, file]) => file === loop.file)?.[0]
-  const still = world.files.get(loop.backingPath) === loop.file
-  return folder({
+const loopFolder = (world: World, loop: SimLoop): KernelNode =>
+  folder({
     autoclear: () => text(loop.detached ? 1 : 0),
-    backing_file: () => text(still ? loop.backingPath : (now() ?? `${loop.backingPath} (deleted)`)),
+    backing_file: () => text(backingName(world, loop)),
     dio: () => text(1),
     offset: () => text(0),
     sizelimit: () => text(0),
   })
-}
 
 /** `IFF_TAP | IFF_NO_PI` */
 const TAP_FLAGS = '0x1002'
