@@ -8,11 +8,23 @@ export interface DiskIdentity {
   readonly wwn?: string | undefined
 }
 
-/** What a connector yields: where the volume is on this host. Encrypted volumes are still encrypted here. */
+/** A disk that QEMU opens itself, over the network: nothing of it lies on this host. */
+export interface NetworkDisk {
+  readonly protocol: 'rbd'
+  /** `<pool>/<image>` or `<pool>/<namespace>/<image>` */
+  readonly name: string
+  readonly hosts: readonly { readonly name: string; readonly port: number }[]
+  /** `secretUuid`: the libvirt secret that holds the user's key. */
+  readonly auth?: { readonly username: string; readonly secretUuid: string } | undefined
+}
+
+/** What a connector yields: where the volume is. Encrypted volumes are still encrypted here. */
 export interface DiskSource {
-  readonly kind: 'block' | 'file'
-  /** Absolute. For `block` a device node, for `file` a raw image. */
+  readonly kind: 'block' | 'file' | 'network'
+  /** Absolute. For `block` a device node, for `file` a raw image; for `network` `rbd:<name>`, to compare and to show. */
   readonly path: string
+  /** Of kind `network`, and of no other. */
+  readonly network?: NetworkDisk | undefined
   /** Size of the whole source, encryption header included. */
   readonly sizeBytes: number
   readonly identity: DiskIdentity
@@ -24,9 +36,11 @@ export type EncryptionMechanism = 'none' | 'dm-crypt' | 'native'
 /** What an encryptor yields: what the hypervisor may show to a guest. */
 export interface GuestSource {
   readonly mechanism: EncryptionMechanism
-  readonly kind: 'block' | 'file'
+  readonly kind: 'block' | 'file' | 'network'
   /** Absolute. dm-crypt: `/dev/mapper/crypt-<volume id>`; native and none: the disk source's own path. */
   readonly path: string
+  /** Of kind `network`, and of no other. */
+  readonly network?: NetworkDisk | undefined
   /** Size that the guest sees, encryption header not included. */
   readonly sizeBytes: number
   /** Native: the libvirt secret that QEMU decrypts with. */
@@ -36,4 +50,8 @@ export interface GuestSource {
 
 /** Same guest-visible source: same path, same way of decryption, same header. */
 export const sameGuestSource = (a: GuestSource, b: GuestSource): boolean =>
-  a.mechanism === b.mechanism && a.kind === b.kind && a.path === b.path && a.secretUuid === b.secretUuid
+  a.mechanism === b.mechanism &&
+  a.kind === b.kind &&
+  a.path === b.path &&
+  a.secretUuid === b.secretUuid &&
+  a.network?.auth?.secretUuid === b.network?.auth?.secretUuid

@@ -2,7 +2,7 @@ import type { Change } from '#src/core/change.ts'
 import type { ConnectionInfo, ConnectorProperties } from '#src/core/connection-info.ts'
 import type { EncryptionProvider, EncryptionSpec } from '#src/core/encryption.ts'
 
-/** Cinder's volume states (`cinder/objects/fields.py`, 2026.2), those that a host meets. */
+/** Cinder's volume states (`cinder/objects/fields.py`, 2026.2). The embedded service knows the first twelve. */
 export type VolumeStatus =
   | 'creating'
   | 'available'
@@ -16,6 +16,16 @@ export type VolumeStatus =
   | 'error'
   | 'error_deleting'
   | 'error_extending'
+  | 'managing'
+  | 'error_managing'
+  | 'maintenance'
+  | 'uploading'
+  | 'retyping'
+  | 'migrating'
+  | 'backing-up'
+  | 'restoring-backup'
+  | 'error_restoring'
+  | 'awaiting-transfer'
 
 export interface VolumeAttachmentView {
   readonly attachmentId: string
@@ -43,6 +53,11 @@ export interface Volume {
   readonly attachments: readonly VolumeAttachmentView[]
   readonly attachStatus: 'attached' | 'detached'
   readonly createdAt: string
+  /** Only where the service says so. `sharedTargets` null: the driver does not know. */
+  readonly imageMetadata?: Readonly<Record<string, string>> | undefined
+  readonly sharedTargets?: boolean | null | undefined
+  readonly serviceUuid?: string | null | undefined
+  readonly migrationStatus?: string | null | undefined
 }
 
 export type SnapshotStatus = 'creating' | 'available' | 'deleting' | 'error' | 'error_deleting'
@@ -109,11 +124,21 @@ export interface CreateVolume {
   readonly metadata?: Readonly<Record<string, string>> | undefined
   readonly availabilityZone?: string | undefined
   readonly multiattach?: boolean | undefined
-  /** At most one of these three. `imageFile`: absolute path of a raw or qcow2 image. */
+  /**
+   * At most one of these four. `imageFile`: absolute path of a raw or qcow2 image (the embedded service); `imageId`: of the
+   * image service (Cinder).
+   */
   readonly snapshotId?: string | undefined
   readonly sourceVolumeId?: string | undefined
   readonly imageFile?: string | undefined
+  readonly imageId?: string | undefined
 }
+
+/**
+ * Which verbs an attachment goes by: `attachments` (attachmentCreate, -Update, -Complete, -Delete; Cinder from microversion
+ * 3.44), or `legacy` (reserve, initializeConnection, attach; terminateConnection, detach).
+ */
+export type AttachmentGeneration = 'attachments' | 'legacy'
 
 /** −1 means no limit; names as in the Block Storage API's absolute limits. */
 export interface AbsoluteLimits {
@@ -125,9 +150,16 @@ export interface AbsoluteLimits {
   readonly totalSnapshotsUsed: number
 }
 
+export interface VolumeFilter {
+  readonly name?: string | undefined
+  readonly status?: VolumeStatus | undefined
+}
+
 export interface AttachmentFilter {
   readonly instanceId?: string | undefined
   readonly volumeId?: string | undefined
+  /** Every attachment, where neither is given. */
+  readonly all?: boolean | undefined
 }
 
 /**
@@ -139,8 +171,17 @@ export interface AttachmentFilter {
  * `encryption-unsupported` (unsupported); `over-quota` (quota); `no-space`; `storage-absent` (unavailable); `busy`; `conflict`.
  */
 export interface VolumeService {
+  /** Of new attachments; those that stand keep the one that they were made by. */
+  generation(signal?: AbortSignal): Promise<AttachmentGeneration>
   get(volumeId: string, signal?: AbortSignal): Promise<Volume>
-  getAll(filter?: { name?: string; status?: VolumeStatus }, signal?: AbortSignal): Promise<readonly Volume[]>
+  getAll(filter?: VolumeFilter, signal?: AbortSignal): Promise<readonly Volume[]>
+  /** The same one after another, so that memory does not grow with their number. */
+  list(filter?: VolumeFilter, signal?: AbortSignal): AsyncIterable<Volume>
+  /**
+   * The volume when the service has done what it was about to (`creating`, `downloading`, `extending`, `deleting` …);
+   * undefined if it is gone. The caller's signal bounds the wait.
+   */
+  settled(volumeId: string, signal?: AbortSignal): Promise<Volume | undefined>
   /** Returns once the volume is `available` (the embedded service) or accepted as `creating` (Cinder). */
   create(request: CreateVolume, signal?: AbortSignal): Promise<Volume>
   /** `available`, `error` or `error_deleting` and without snapshots; deletes its data and key. */
@@ -176,7 +217,7 @@ export interface VolumeService {
     signal?: AbortSignal,
   ): Promise<Attachment>
   attachmentGet(attachmentId: string, signal?: AbortSignal): Promise<Attachment>
-  /** At least one of the filters. */
+  /** At least one of the filters. Without connection info where the service does not list it. */
   attachmentGetAll(filter: AttachmentFilter, signal?: AbortSignal): Promise<readonly Attachment[]>
   /** reserved → attaching; gives connection info. Repeating it gives the same. */
   attachmentUpdate(
@@ -191,6 +232,8 @@ export interface VolumeService {
   attachmentDelete(attachmentId: string, signal?: AbortSignal): Promise<Change>
 
   getSnapshot(snapshotId: string, signal?: AbortSignal): Promise<Snapshot>
+  /** As `settled`, of a snapshot. */
+  snapshotSettled(snapshotId: string, signal?: AbortSignal): Promise<Snapshot | undefined>
   getAllSnapshots(signal?: AbortSignal): Promise<readonly Snapshot[]>
   /** `available` only; `force` also `in-use`: as of one moment, or `busy` if the guest writes all the time. */
   createSnapshot(
@@ -221,7 +264,7 @@ export interface VolumeService {
    */
   reimageVolume(
     volumeId: string,
-    request: { imageFile: string; reimageReserved: boolean },
+    request: { imageFile?: string; imageId?: string; reimageReserved: boolean },
     signal?: AbortSignal,
   ): Promise<void>
 }
