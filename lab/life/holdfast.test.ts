@@ -24,7 +24,8 @@ test('a whole life of an instance whose volume goes through dm-crypt', { timeout
   const { mappings } = await holdfast.instances.show(life.instanceId)
   const [mapping] = mappings
   assert.deepEqual([mapping?.mechanism, mapping?.luksUuid], ['dm-crypt', life.volume.id])
-  const pool = mapping?.connectionInfo?.data.device_path ?? ''
+  const info = mapping?.connectionInfo
+  const pool = info?.driver_volume_type === 'local' ? info.data.device_path : ''
 
   await holdfast.instances.delete(life.instanceId)
 

@@ -1,24 +1,24 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import type { ConnectionInfo } from '#src/core/connection-info.ts'
+import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
 import { HoldfastError } from '#src/core/error.ts'
 import type { Connector } from './connector.ts'
 
 export interface ConnectorFixture extends AsyncDisposable {
-  readonly connector: Connector
+  readonly connector: Connector<LocalConnectionInfo>
   /** Storage of a new volume, its LUKS UUID its id if it is encrypted, and the connection info for this host. */
-  volume(options?: { encrypted?: boolean; readonly?: boolean }): Promise<ConnectionInfo>
+  volume(options?: { encrypted?: boolean; readonly?: boolean }): Promise<LocalConnectionInfo>
   /**
    * Puts something else at the volume's path: of the same size, smaller, or with another volume's LUKS header. `cut`: it
    * is the volume's own file, but cut off.
    */
-  putForeign(info: ConnectionInfo, what: 'blank' | 'smaller' | 'luks' | 'cut'): Promise<void>
+  putForeign(info: LocalConnectionInfo, what: 'blank' | 'smaller' | 'luks' | 'cut'): Promise<void>
   /** What lies at the two volumes' paths changes places. */
-  exchange(a: ConnectionInfo, b: ConnectionInfo): Promise<void>
+  exchange(a: LocalConnectionInfo, b: LocalConnectionInfo): Promise<void>
   /** The same content at the same path, as after a restore from a backup. */
-  restore(info: ConnectionInfo): Promise<void>
+  restore(info: LocalConnectionInfo): Promise<void>
   /** Takes the storage away. */
-  drop(info: ConnectionInfo): Promise<void>
+  drop(info: LocalConnectionInfo): Promise<void>
   /** Keeps a device open; the word names the holder in an error. */
   hold(path: string): Promise<{ readonly holder: string; release(): Promise<void> }>
   /** Somebody else's device, over what is no volume of ours. */
@@ -26,7 +26,7 @@ export interface ConnectorFixture extends AsyncDisposable {
   /** How many devices of this host lie over volumes of this fixture. */
   devices(): Promise<number>
   /** Another connector, as after the process died. */
-  restart(): Promise<Connector>
+  restart(): Promise<Connector<LocalConnectionInfo>>
 }
 
 const BLOCK = { asBlock: true } as const
@@ -36,7 +36,7 @@ const PLAIN = { asBlock: false } as const
 export function connectorConformance(name: string, make: () => Promise<ConnectorFixture>): void {
   describe(`connector: ${name}`, () => {
     let fixture: ConnectorFixture
-    let connector: Connector
+    let connector: Connector<LocalConnectionInfo>
     beforeEach(async () => {
       fixture = await make()
       connector = fixture.connector
@@ -52,7 +52,7 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       })
 
     /** Refused by all three, and nothing was done. */
-    const refusedByAll = async (info: ConnectionInfo, code: string, pattern?: RegExp) => {
+    const refusedByAll = async (info: LocalConnectionInfo, code: string, pattern?: RegExp) => {
       await refused(connector.check(info), code, pattern)
       await refused(connector.connect(info, PLAIN), code, pattern)
       await refused(connector.connect(info, BLOCK), code, pattern)

@@ -24,28 +24,28 @@ export interface SourceFacts {
  * A device is handed out only when its identity is the volume's own (I2): code `wrong-device` (unsafe) otherwise,
  * `storage-absent` (unavailable) if nothing is there. Neither touches what was found.
  */
-export interface Connector {
+export interface Connector<Info extends ConnectionInfo = ConnectionInfo> {
   /** The `driver_volume_type` that it serves. */
-  readonly protocol: ConnectionInfo['driver_volume_type']
+  readonly protocol: Info['driver_volume_type']
   /**
    * Read-only: would `connect` succeed? Changes nothing on the host; gives what lies below: the file or device itself,
    * for an encryptor's `check`.
    * @throws HoldfastError as `connect` would
    */
-  check(info: ConnectionInfo, signal?: AbortSignal): Promise<DiskSource>
+  check(info: Info, signal?: AbortSignal): Promise<DiskSource>
   /**
    * Makes the volume reachable and proves that it is the right one. Idempotent: a second call gives the same source.
    * With `asBlock` the source is a block device (a loop device over a pool file), for dm-crypt.
    */
-  connect(info: ConnectionInfo, options: { asBlock: boolean }, signal?: AbortSignal): Promise<Connected>
+  connect(info: Info, options: { asBlock: boolean }, signal?: AbortSignal): Promise<Connected>
   /**
    * Takes away all that `connect` made for this volume, also when half of it is gone already ('already' if all is).
    * Works from the connection info alone, so it cleans up after a process that died. Never touches a device of
    * another volume. `busy` (busy), naming the holder, if something still uses it.
    */
-  disconnect(info: ConnectionInfo, signal?: AbortSignal): Promise<Change>
+  disconnect(info: Info, signal?: AbortSignal): Promise<Change>
   /** What stands now, from the host's own facts; undefined if not connected. Changes nothing. */
-  probe(info: ConnectionInfo, options: { asBlock: boolean }, signal?: AbortSignal): Promise<DiskSource | undefined>
+  probe(info: Info, options: { asBlock: boolean }, signal?: AbortSignal): Promise<DiskSource | undefined>
   /** Every device of this kind that stands on the host, by whomever it was made, sorted by path. Read-only. */
   list(signal?: AbortSignal): Promise<readonly SourceFacts[]>
   /**

@@ -1,5 +1,5 @@
 import { connectorConformance } from '#src/connectors/conformance.ts'
-import type { ConnectionInfo } from '#src/core/connection-info.ts'
+import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
 import { SimConnector } from './connector.ts'
 import { type SimLuks, World } from './world.ts'
 
@@ -16,7 +16,7 @@ connectorConformance('simulated', async () => {
   }
   return {
     connector: new SimConnector(world),
-    async volume({ encrypted = false, readonly = false } = {}): Promise<ConnectionInfo> {
+    async volume({ encrypted = false, readonly = false } = {}): Promise<LocalConnectionInfo> {
       const id = world.random.uuid()
       const path = `/pool/volume-${id}`
       const { inode } = world.addFile(path, { sizeBytes: SIZE, content: id, luks: encrypted ? luks(id) : undefined })

@@ -9,7 +9,7 @@ import type { SimFile, SimLoop, World } from './world.ts'
 type Options = { readonly asBlock: boolean }
 
 /** The simulated twin of the connector for the embedded pool: files and loop devices of a simulated world. */
-export class SimConnector implements Connector {
+export class SimConnector implements Connector<LocalConnectionInfo> {
   readonly protocol = 'local'
   readonly #world: World
 

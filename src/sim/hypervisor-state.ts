@@ -16,7 +16,7 @@ export interface SimConfiguration {
 export interface SimDisk {
   readonly volumeId: string
   readonly target: string
-  readonly kind: 'block' | 'file'
+  readonly kind: 'block' | 'file' | 'network'
   readonly path: string
   readonly secretUuid?: string | undefined
   readonly readonly: boolean

@@ -1,7 +1,7 @@
 import { HoldfastError } from '#src/core/error.ts'
 import { GIB } from '#src/core/sizes.ts'
 import { invalidInput, wrongSnapshotState } from '#src/volumes/errors.ts'
-import { refuseSharedEncryption } from '#src/volumes/requests.ts'
+import { fileOfImage, refuseSharedEncryption } from '#src/volumes/requests.ts'
 import { ALLOWED, sizeFor } from '#src/volumes/rules.ts'
 import type { CreateVolume } from '#src/volumes/volume-service.ts'
 import type { SimEncryption, SimImage, SimVolume, SimVolumeState } from './volume-state.ts'
@@ -17,7 +17,8 @@ export interface SimPlan {
 
 /** What a request for a new volume comes to, or its refusal. */
 export function simPlan(state: SimVolumeState, request: CreateVolume, directories: ReadonlySet<string>): SimPlan {
-  const image = request.imageFile === undefined ? undefined : simImage(state, request.imageFile, directories)
+  const wantsImage = request.imageFile !== undefined || request.imageId !== undefined
+  const image = wantsImage ? simImage(state, fileOfImage(request), directories) : undefined
   const { origin, bytes } = simOrigin(state, request)
   const type = request.volumeType === undefined ? undefined : state.type(request.volumeType)
   const encryption = type ? type.encryption : origin?.encryption

@@ -10,19 +10,21 @@ import {
   checkCreateVolume,
   checkSnapshotRequest,
   checkVolumeType,
+  fileOfImage,
 } from '#src/volumes/requests.ts'
 import { ALLOWED, checkGrowth, checkQuota, invalidSize, reservable } from '#src/volumes/rules.ts'
 import type {
   AbsoluteLimits,
   Attachment,
   AttachmentFilter,
+  AttachmentGeneration,
   CreateVolume,
   CreateVolumeType,
   Snapshot,
   SnapshotStatus,
   Volume,
+  VolumeFilter,
   VolumeService,
-  VolumeStatus,
   VolumeType,
 } from '#src/volumes/volume-service.ts'
 import { type SimAttachmentRequest, SimAttachments } from './volume-attachments.ts'
@@ -113,12 +115,30 @@ export class SimVolumeService implements VolumeService {
     return this.#look(`get ${volumeId}`, () => this.#state.volumeView(this.#state.volume(volumeId)), signal)
   }
 
-  getAll(filter: { name?: string; status?: VolumeStatus } = {}, signal?: AbortSignal): Promise<readonly Volume[]> {
+  async generation(): Promise<AttachmentGeneration> {
+    return 'attachments'
+  }
+
+  getAll(filter: VolumeFilter = {}, signal?: AbortSignal): Promise<readonly Volume[]> {
     const fits = (row: SimVolume) =>
       (filter.name === undefined || row.name === filter.name) &&
       (filter.status === undefined || row.status === filter.status)
     const list = () => [...this.#state.volumes.values()].filter(fits).map(row => this.#state.volumeView(row))
     return this.#look('list', list, signal)
+  }
+
+  async *list(filter?: VolumeFilter, signal?: AbortSignal): AsyncIterable<Volume> {
+    yield* await this.getAll(filter, signal)
+  }
+
+  settled(volumeId: string, signal?: AbortSignal): Promise<Volume | undefined> {
+    const find = () => this.#state.volumes.get(volumeId)
+    return this.#look(`get ${volumeId}`, () => unlessAbsent(find(), row => this.#state.volumeView(row)), signal)
+  }
+
+  snapshotSettled(snapshotId: string, signal?: AbortSignal): Promise<Snapshot | undefined> {
+    const find = () => this.#state.snapshots.get(snapshotId)
+    return this.#look(`get-snapshot ${snapshotId}`, () => unlessAbsent(find(), simSnapshotView), signal)
   }
 
   async create(request: CreateVolume, signal?: AbortSignal): Promise<Volume> {
@@ -292,7 +312,7 @@ export class SimVolumeService implements VolumeService {
 
   attachmentGetAll(filter: AttachmentFilter, signal?: AbortSignal): Promise<readonly Attachment[]> {
     const list = () => {
-      if (filter.instanceId === undefined && filter.volumeId === undefined) {
+      if (filter.instanceId === undefined && filter.volumeId === undefined && !filter.all) {
         throw invalidInput('attachments are listed by instance, by volume, or by both')
       }
       return this.#state.attachmentsOf(filter).map(({ id }) => this.#view(id))
@@ -378,13 +398,15 @@ export class SimVolumeService implements VolumeService {
 
   reimageVolume(
     volumeId: string,
-    request: { imageFile: string; reimageReserved: boolean },
+    request: { imageFile?: string; imageId?: string; reimageReserved: boolean },
     signal?: AbortSignal,
   ): Promise<void> {
     return this.#effect(`reimage ${volumeId}`, () => this.#reimage(volumeId, request), signal)
   }
 
-  #reimage(id: string, { imageFile, reimageReserved }: { imageFile: string; reimageReserved: boolean }): void {
+  #reimage(id: string, request: { imageFile?: string; imageId?: string; reimageReserved: boolean }): void {
+    const { reimageReserved } = request
+    const imageFile = fileOfImage(request)
     const volume = this.#state.volume(id)
     const image = simImage(this.#state, imageFile, new Set())
     if (image.bytes > volume.size * GIB) throw invalidSize(`image ${imageFile} does not fit into volume ${id}`, id)
@@ -397,3 +419,6 @@ export class SimVolumeService implements VolumeService {
     if (volume.status === 'error') volume.status = 'available'
   }
 }
+
+const unlessAbsent = <T, R>(row: T | undefined, view: (row: T) => R): R | undefined =>
+  row === undefined ? undefined : view(row)

@@ -25,8 +25,17 @@ export function checkCreateVolume(request: CreateVolume): void {
   if (request.availabilityZone !== undefined) checkName('availability zone', request.availabilityZone)
   if (request.size !== undefined) checkSize(request.size)
   checkMetadata(request.metadata ?? {})
-  const sources = [request.snapshotId, request.sourceVolumeId, request.imageFile].filter(source => source !== undefined)
+  const { snapshotId, sourceVolumeId, imageFile, imageId } = request
+  const sources = [snapshotId, sourceVolumeId, imageFile, imageId].filter(source => source !== undefined)
   if (sources.length > 1) throw invalidInput('a volume has one source: a snapshot, a volume or an image')
+}
+
+/** The embedded service takes images from files of this host. */
+export function fileOfImage(request: { imageFile?: string | undefined; imageId?: string | undefined }): string {
+  if (request.imageFile !== undefined) return request.imageFile
+  throw new HoldfastError('unsupported', 'image-service-missing', 'the embedded volume service has no image service', {
+    details: { hint: 'give the path of an image file' },
+  })
 }
 
 /** At most 128 pairs of at most 255 characters each (Cinder's limits). */

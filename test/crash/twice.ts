@@ -51,8 +51,12 @@ const HYPERVISOR: Verbs<Hypervisor> = {
   resize: 'twice',
 }
 const VOLUMES: Verbs<VolumeService> = {
+  generation: 'look',
   get: 'look',
   getAll: 'look',
+  list: 'look',
+  settled: 'look',
+  snapshotSettled: 'look',
   create: SERVICE,
   delete: once('the second time there is no such volume, and it says so'),
   extend: SERVICE,

@@ -113,7 +113,10 @@ function leftovers(scene: Scene): readonly string[] {
       .filter(({ id }) => mayStand(scene, id))
       .flatMap(({ interfaces }) => interfaces.map(nic => nic.tap)),
   )
-  const volumeAt = (path: string) => mappings.find(row => row.connectionInfo?.data.device_path === path)?.volumeId ?? ''
+  const volumeAt = (path: string) =>
+    mappings.find(
+      ({ connectionInfo: info }) => info?.driver_volume_type === 'local' && info.data.device_path === path,
+    )?.volumeId ?? ''
   return [
     ...[...world.mappings.keys()]
       .filter(name => !volumesUp.has(name.replace('crypt-', '')))

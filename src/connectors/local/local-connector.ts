@@ -27,7 +27,7 @@ export interface LocalConnectorOptions {
  * Volumes of the embedded pool. A pool file is a disk source as it is; where a block device is wanted it gets a loop
  * device, which is found again by the inode below it, so that nothing needs to be remembered.
  */
-export class LocalConnector implements Connector {
+export class LocalConnector implements Connector<LocalConnectionInfo> {
   readonly protocol = 'local'
   readonly #host: Host
   readonly #pool: string

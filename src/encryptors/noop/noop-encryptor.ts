@@ -50,5 +50,6 @@ const view = ({ source }: UnlockRequest): GuestSource => ({
   mechanism: 'none',
   kind: source.kind,
   path: source.path,
+  network: source.network,
   sizeBytes: source.sizeBytes,
 })

@@ -46,6 +46,18 @@ export const listOf =
     return value.map((item, index) => shape(item, `${at}[${index}]`))
   }
 
+/** One of several records, told apart by the word in `tag`. */
+export const taggedBy =
+  <T extends { readonly [K in Tag]: string }, Tag extends keyof T & string>(
+    tag: Tag,
+    shapes: { readonly [Word in T[Tag]]: Shape<Extract<T, { readonly [K in Tag]: Word }>> },
+  ): Shape<T> =>
+  (value, at) => {
+    const word = typeof value === 'object' && value !== null && tag in value ? Reflect.get(value, tag) : undefined
+    if (typeof word === 'string' && Object.hasOwn(shapes, word)) return shapes[word as T[Tag]](value, at)
+    throw new Malformed(`${at}.${tag} is not one of ${Object.keys(shapes).join(', ')}`)
+  }
+
 /** The mapped type asks for a shape for every field, so that a new field cannot be forgotten here. */
 export const record =
   <T extends object>(fields: { readonly [K in keyof T]-?: Shape<T[K]> }): Shape<T> =>

@@ -1,10 +1,15 @@
-import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
+import type {
+  ConnectionInfo,
+  IscsiConnectionInfo,
+  LocalConnectionInfo,
+  RbdConnectionInfo,
+} from '#src/core/connection-info.ts'
 import type { EncryptionSpec } from '#src/core/encryption.ts'
 import type { ErrorKind } from '#src/core/error.ts'
 import type { JournalEntry, OperationRecord, OperationState, RecordedError } from '#src/journal/operation.ts'
 import type { BlockDeviceMapping, InstanceRecord, InterfaceRecord, KernelBoot } from '../records.ts'
 import { flag, json, optional, plain } from './column.ts'
-import { integer, listOf, maybe, oneOf, real, record, text, truth } from './shape.ts'
+import { integer, listOf, maybe, oneOf, real, record, taggedBy, text, truth } from './shape.ts'
 import { Table } from './table.ts'
 
 const ERROR_KINDS: { readonly [K in ErrorKind]: K } = {
@@ -38,20 +43,58 @@ const kernelBoot = record<KernelBoot>({ image: text, initrd: maybe(text), append
 
 const interfaceRecord = record<InterfaceRecord>({ portId: text, bridge: text, mac: text, tap: text })
 
-const connectionInfo = record<LocalConnectionInfo>({
-  driver_volume_type: oneOf('local'),
-  volume_id: text,
-  attachment_id: maybe(text),
-  host: text,
-  data: record<LocalConnectionInfo['data']>({
-    device_path: text,
-    size_bytes: integer,
-    access_mode: oneOf('rw', 'ro'),
-    encrypted: truth,
-    multiattach: truth,
-    discard: truth,
-    inode: text,
-    luks_uuid: maybe(text),
+const CONNECTION_DATA = {
+  access_mode: oneOf('rw', 'ro'),
+  encrypted: truth,
+  multiattach: truth,
+  discard: truth,
+  luks_uuid: maybe(text),
+} as const
+
+/** What every kind has around its data. */
+const connection = { volume_id: text, attachment_id: maybe(text), host: text } as const
+
+const connectionInfo = taggedBy<ConnectionInfo, 'driver_volume_type'>('driver_volume_type', {
+  local: record<LocalConnectionInfo>({
+    driver_volume_type: oneOf('local'),
+    ...connection,
+    data: record<LocalConnectionInfo['data']>({
+      ...CONNECTION_DATA,
+      device_path: text,
+      size_bytes: integer,
+      inode: text,
+    }),
+  }),
+  rbd: record<RbdConnectionInfo>({
+    driver_volume_type: oneOf('rbd'),
+    ...connection,
+    data: record<RbdConnectionInfo['data']>({
+      ...CONNECTION_DATA,
+      name: text,
+      hosts: listOf(text),
+      ports: listOf(text),
+      cluster_name: text,
+      auth_enabled: truth,
+      auth_username: maybe(text),
+      secret_uuid: maybe(text),
+      keyring: maybe(text),
+    }),
+  }),
+  iscsi: record<IscsiConnectionInfo>({
+    driver_volume_type: oneOf('iscsi'),
+    ...connection,
+    data: record<IscsiConnectionInfo['data']>({
+      ...CONNECTION_DATA,
+      targets: listOf(
+        record<IscsiConnectionInfo['data']['targets'][number]>({ portal: text, iqn: text, lun: integer }),
+      ),
+      auth_method: maybe(text),
+      auth_username: maybe(text),
+      auth_password: maybe(text),
+      discovery_auth_method: maybe(text),
+      discovery_auth_username: maybe(text),
+      discovery_auth_password: maybe(text),
+    }),
   }),
 })
 

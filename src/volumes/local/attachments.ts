@@ -74,7 +74,7 @@ export class Attachments {
   }
 
   list(filter: AttachmentFilter): readonly Attachment[] {
-    if (filter.instanceId === undefined && filter.volumeId === undefined) {
+    if (filter.instanceId === undefined && filter.volumeId === undefined && !filter.all) {
       throw invalidInput('attachments are listed by instance, by volume, or by both')
     }
     return this.#catalog.attachments(filter).map(row => this.#view(row))

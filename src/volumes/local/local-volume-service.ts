@@ -1,18 +1,20 @@
 import type { Change } from '#src/core/change.ts'
 import type { ConnectionInfo, ConnectorProperties } from '#src/core/connection-info.ts'
 import type { EncryptionSpec } from '#src/core/encryption.ts'
-import { HoldfastError } from '#src/core/error.ts'
+import { HoldfastError, hasCode } from '#src/core/error.ts'
+import { fileOfImage } from '../requests.ts'
 import type {
   AbsoluteLimits,
   Attachment,
   AttachmentFilter,
+  AttachmentGeneration,
   CreateVolume,
   CreateVolumeType,
   Snapshot,
   SnapshotStatus,
   Volume,
+  VolumeFilter,
   VolumeService,
-  VolumeStatus,
   VolumeType,
 } from '../volume-service.ts'
 import { Attachments, type CreateAttachment } from './attachments.ts'
@@ -25,7 +27,7 @@ import { LuksFiles } from './luks-files.ts'
 import { Pool } from './pool.ts'
 import { snapshotView, type VolumeRow, volumeView } from './records.ts'
 import { type Recovered, Recovery } from './recovery.ts'
-import { Reimage, type ReimageRequest } from './reimage.ts'
+import { Reimage } from './reimage.ts'
 import type { LocalVolumeOptions } from './settings.ts'
 import { type SnapshotRequest, Snapshots } from './snapshots.ts'
 import { completeSwap } from './swap.ts'
@@ -81,8 +83,21 @@ export class LocalVolumeService implements VolumeService {
     return this.#view(this.#catalog.volume(volumeId))
   }
 
-  async getAll(filter: { name?: string; status?: VolumeStatus } = {}): Promise<readonly Volume[]> {
+  async generation(): Promise<AttachmentGeneration> {
+    return 'attachments'
+  }
+
+  async getAll(filter: VolumeFilter = {}): Promise<readonly Volume[]> {
     return this.#catalog.volumes(filter).map(row => this.#view(row))
+  }
+
+  async *list(filter: VolumeFilter = {}): AsyncIterable<Volume> {
+    for (const row of this.#catalog.volumes(filter)) yield this.#view(row)
+  }
+
+  /** Every verb returns when it is done. */
+  async settled(volumeId: string): Promise<Volume | undefined> {
+    return await unlessAbsent('volume-not-found', this.get(volumeId))
   }
 
   #view(row: VolumeRow): Volume {
@@ -166,6 +181,10 @@ export class LocalVolumeService implements VolumeService {
     return snapshotView(this.#catalog.snapshot(snapshotId))
   }
 
+  async snapshotSettled(snapshotId: string): Promise<Snapshot | undefined> {
+    return await unlessAbsent('snapshot-not-found', this.getSnapshot(snapshotId))
+  }
+
   async getAllSnapshots(): Promise<readonly Snapshot[]> {
     return this.#catalog.snapshots().map(snapshotView)
   }
@@ -211,7 +230,21 @@ export class LocalVolumeService implements VolumeService {
     return completeSwap(this.#catalog, this.#newId, oldId, newId, error)
   }
 
-  async reimageVolume(volumeId: string, request: ReimageRequest, signal?: AbortSignal): Promise<void> {
-    await this.#reimage.run(volumeId, request, signal)
+  async reimageVolume(
+    volumeId: string,
+    request: { imageFile?: string; imageId?: string; reimageReserved: boolean },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const imageFile = fileOfImage(request)
+    await this.#reimage.run(volumeId, { imageFile, reimageReserved: request.reimageReserved }, signal)
+  }
+}
+
+async function unlessAbsent<T>(code: string, found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found
+  } catch (error) {
+    if (hasCode(error, code)) return undefined
+    throw error
   }
 }

@@ -2,7 +2,7 @@ import { HoldfastError } from '#src/core/error.ts'
 import { gibToBytes } from '#src/core/sizes.ts'
 import type { Host } from '#src/host/host.ts'
 import { invalidVolume } from '../errors.ts'
-import { checkCreateVolume } from '../requests.ts'
+import { checkCreateVolume, fileOfImage } from '../requests.ts'
 import { ALLOWED, checkGrowth, checkQuota } from '../rules.ts'
 import type { CreateVolume, VolumeStatus } from '../volume-service.ts'
 import type { Catalog } from './catalog.ts'
@@ -40,7 +40,9 @@ export class Volumes {
   async create(request: CreateVolume, signal: AbortSignal | undefined): Promise<string> {
     checkCreateVolume(request)
     const image =
-      request.imageFile === undefined ? undefined : await this.#parts.copies.inspect(request.imageFile, signal)
+      request.imageFile === undefined && request.imageId === undefined
+        ? undefined
+        : await this.#parts.copies.inspect(fileOfImage(request), signal)
     await this.checkRoom(gibToBytes(planCreation(this.#catalog, request, image).size))
     const id = this.#parts.host.random.uuid()
     const plan = this.#catalog.db.transaction(() => this.#insert(id, request, image))

@@ -1,6 +1,6 @@
 import { connectorConformance } from '#src/connectors/conformance.ts'
 import { LocalConnector } from '#src/connectors/local/local-connector.ts'
-import type { ConnectionInfo } from '#src/core/connection-info.ts'
+import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
 import { createSimHost } from '#src/sim/host.ts'
 import { simTools } from '#src/sim/tools/tools.ts'
 import { type SimLuks, World } from '#src/sim/world.ts'
@@ -21,7 +21,7 @@ connectorConformance('pool files of this host, by simulated commands', async () 
   }
   return {
     connector: make(),
-    async volume({ encrypted = false, readonly = false } = {}): Promise<ConnectionInfo> {
+    async volume({ encrypted = false, readonly = false } = {}): Promise<LocalConnectionInfo> {
       const id = world.random.uuid()
       const path = `${POOL}/volume-${id}`
       const { inode } = world.addFile(path, { sizeBytes: SIZE, content: id, luks: encrypted ? luks(id) : undefined })
