@@ -1,13 +1,10 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { HoldfastError } from '#src/core/error.ts'
-import { Secret } from '#src/core/secret.ts'
+import type { Secret } from '#src/core/secret.ts'
 import type { Key, KeySpec } from '../key-manager.ts'
+import { decrypt, encrypt, NONCE_BYTES, TAG_BYTES } from './gcm.ts'
 import { masterKeyId } from './master-key.ts'
 
 const VERSION = 1
-const CIPHER = 'aes-256-gcm'
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
 
 /** A key as it lies in its file: sealed with AES-256-GCM under the master key. Byte fields in base64. */
 interface SealedKey {
@@ -28,20 +25,20 @@ const boundData = (key: Pick<SealedKey, 'version' | 'id' | 'algorithm' | 'bitLen
   Buffer.from(JSON.stringify([key.id, key.version, key.algorithm, key.bitLength]))
 
 export function seal(id: string, spec: KeySpec, secret: Secret, master: Secret, nonce: Uint8Array): Uint8Array {
-  if (nonce.length !== NONCE_BYTES) throw new Error(`a nonce has ${NONCE_BYTES} bytes`)
   const head = { version: VERSION, id, algorithm: spec.algorithm, bitLength: spec.bitLength }
-  const cipher = createCipheriv(CIPHER, master.reveal(), nonce).setAAD(boundData(head))
-  const sealed = Buffer.concat([cipher.update(secret.reveal()), cipher.final()])
+  const box = encrypt(secret, master, nonce, boundData(head))
   const file: SealedKey = {
     ...head,
     name: spec.name,
     masterKeyId: masterKeyId(master),
-    nonce: Buffer.from(nonce).toString('base64'),
-    sealed: sealed.toString('base64'),
-    tag: cipher.getAuthTag().toString('base64'),
+    nonce: base64(box.nonce),
+    sealed: base64(box.sealed),
+    tag: base64(box.tag),
   }
   return new TextEncoder().encode(`${JSON.stringify(file, undefined, 2)}\n`)
 }
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 
 /**
  * Opens a key's file.
@@ -50,18 +47,12 @@ export function seal(id: string, spec: KeySpec, secret: Secret, master: Secret, 
 export function unseal(id: string, path: string, bytes: Uint8Array, master: Secret): Key {
   const file = parse(id, path, bytes)
   if (file.masterKeyId !== masterKeyId(master)) throw wrongMaster(path)
-  const decipher = createDecipheriv(CIPHER, master.reveal(), Buffer.from(file.nonce, 'base64'), {
-    authTagLength: TAG_BYTES,
-  })
-  decipher.setAAD(boundData(file)).setAuthTag(Buffer.from(file.tag, 'base64'))
-  const secret = new Secret(decipher.update(Buffer.from(file.sealed, 'base64')))
+  const box = { nonce: bytesOf(file.nonce), sealed: bytesOf(file.sealed), tag: bytesOf(file.tag) }
   try {
-    decipher.final()
+    return { id, algorithm: file.algorithm, bitLength: file.bitLength, secret: decrypt(box, master, boundData(file)) }
   } catch (cause) {
-    secret.wipe()
     throw corrupt(path, 'its seal is broken', cause)
   }
-  return { id, algorithm: file.algorithm, bitLength: file.bitLength, secret }
 }
 
 function parse(id: string, path: string, bytes: Uint8Array): SealedKey {
@@ -74,12 +65,12 @@ function parse(id: string, path: string, bytes: Uint8Array): SealedKey {
   if (!isSealedKey(file)) throw corrupt(path, 'a field is missing or of the wrong kind')
   if (file.version !== VERSION) throw corrupt(path, `it is of version ${file.version}, which we do not know`)
   if (file.id !== id) throw corrupt(path, `it is the file of key ${file.id}`)
-  const lengths = [length(file.nonce), length(file.tag), length(file.sealed) * 8]
+  const lengths = [bytesOf(file.nonce).length, bytesOf(file.tag).length, bytesOf(file.sealed).length * 8]
   if (lengths.join() === [NONCE_BYTES, TAG_BYTES, file.bitLength].join()) return file
   throw corrupt(path, 'a field has the wrong length')
 }
 
-const length = (base64: string): number => Buffer.from(base64, 'base64').length
+const bytesOf = (text: string): Buffer => Buffer.from(text, 'base64')
 
 function isSealedKey(value: unknown): value is SealedKey {
   if (typeof value !== 'object' || value === null) return false
