@@ -104,6 +104,7 @@ function simulatedParts(store: Store): Parts & { readonly volumes: SimVolumeServ
     bounds: new HostBounds({ instances: 16, processors: 2, derivationMemoryBytes: 2 ** 31, io: 8 }),
     settings: {
       hostName: world.hostName,
+      connector: { multipath: false, platform: 'x86_64', os_type: 'linux' },
       availabilityZone: 'nova',
       crossZoneAttach: true,
       preferredMechanism: 'dm-crypt',

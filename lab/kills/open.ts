@@ -107,6 +107,7 @@ async function partsOverTwin({ host, config, store, volumes, keys }: Base): Prom
     bounds: new HostBounds({ instances: 2, processors: 1, derivationMemoryBytes: 2 ** 28, io: 4 }),
     settings: {
       ...{ hostName: config.hostName, availabilityZone: config.availabilityZone, crossZoneAttach: true },
+      connector: { multipath: false, platform: 'x86_64', os_type: 'linux' },
       preferredMechanism: 'dm-crypt',
       volumeBound: config.bounds.volumes,
       deadlines: {

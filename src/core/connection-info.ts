@@ -69,6 +69,9 @@ export type IscsiConnectionInfo = Connection<
 /** What a volume service hands out so that a host can reach a volume: a union tagged by `driver_volume_type`. */
 export type ConnectionInfo = LocalConnectionInfo | RbdConnectionInfo | IscsiConnectionInfo
 
+/** Kinds that QEMU opens itself: nothing of the volume lies on this host. */
+export const isNetworkDisk = (info: ConnectionInfo): boolean => info.driver_volume_type === 'rbd'
+
 /** Who asks for connection info: sent to the volume service (os-brick `get_connector_properties`). */
 export interface ConnectorProperties {
   readonly host: string

@@ -1,8 +1,11 @@
+import { isNetworkDisk } from '#src/core/connection-info.ts'
 import { withDeadline } from '#src/core/deadline.ts'
 import type { DiskSource, EncryptionMechanism, GuestSource } from '#src/core/disk.ts'
 import { collectErrors, HoldfastError, hasCode } from '#src/core/error.ts'
 import { chooseMechanism } from '#src/encryptors/choose.ts'
 import type { DerivationCost } from '#src/encryptors/encryptor.ts'
+import type { BlockDeviceMapping } from '#src/store/records.ts'
+import { flowOf } from './attachment/choose.ts'
 import { throwAway } from './away.ts'
 import { needOfDerivation } from './bounds.ts'
 import { domainDisk, domainSpec } from './domain-spec.ts'
@@ -42,11 +45,24 @@ export async function checkStorage(walk: Walk, volumeId: string, signal: AbortSi
 export async function mechanismFor(walk: Walk, volumeId: string): Promise<EncryptionMechanism> {
   const mapping = walk.mapping(volumeId)
   const available = await walk.parts.mechanisms()
+  if (isNetworkDisk(walk.connectionInfo(volumeId))) return mechanismOverNetwork(mapping, available.native)
   const mechanism =
     mapping.mechanism ?? chooseMechanism(mapping.encryption, available, walk.parts.settings.preferredMechanism)
   if (mechanism === 'dm-crypt' && !available.dmCrypt) throw mechanismLost(volumeId, mechanism)
   if (mechanism === 'native' && !available.native) throw mechanismLost(volumeId, mechanism)
   return mechanism
+}
+
+/** Nothing of a network disk lies on this host, so only QEMU itself can decrypt it, and QEMU knows LUKS1 alone. */
+function mechanismOverNetwork({ volumeId, encryption }: BlockDeviceMapping, native: boolean): EncryptionMechanism {
+  if (!encryption || encryption.controlLocation === 'back-end') return 'none'
+  if (encryption.provider === 'luks' && native) return 'native'
+  throw new HoldfastError(
+    'unsupported',
+    'encryption-unsupported',
+    `volume ${volumeId} is a network disk encrypted by '${encryption.provider}', which QEMU cannot decrypt itself`,
+    { details: { volume: volumeId, layer: 'encryption', hint: "use a volume type with provider 'luks'" } },
+  )
 }
 
 /**
@@ -85,23 +101,19 @@ const mechanismLost = (volumeId: string, mechanism: string) =>
  * @throws HoldfastError `attachment-lost` (unsafe), `volume-service-unavailable`
  */
 export async function checkAttachment(walk: Walk, volumeId: string, signal: AbortSignal): Promise<void> {
-  const { attachmentId } = walk.mapping(volumeId)
-  if (attachmentId === undefined) return
-  const { volumes, clock, settings } = walk.parts
+  const { clock, settings } = walk.parts
   const what = `volume service, asked for the attachment of volume ${volumeId},`
-  try {
-    await withDeadline(clock, settings.deadlines.service, what, signal, inner =>
-      volumes.attachmentGet(attachmentId, inner),
-    )
-  } catch (error) {
-    if (!hasCode(error, 'attachment-not-found')) throwAway('volume-service-unavailable', error, signal)
-    throw new HoldfastError(
-      'unsafe',
-      'attachment-lost',
-      `the volume service no longer knows attachment ${attachmentId} of volume ${volumeId}; the volume may be another's by now`,
-      { cause: error, details: { volume: volumeId, layer: 'attachment', hint: 'detach the volume from the instance' } },
-    )
-  }
+  const ask = (inner: AbortSignal) => flowOf(walk, volumeId).isStanding(walk, volumeId, inner)
+  const asked = withDeadline(clock, settings.deadlines.service, what, signal, ask)
+  if (await asked.catch(cause => throwAway('volume-service-unavailable', cause, signal))) return
+  const { attachmentId } = walk.mapping(volumeId)
+  const attachment = attachmentId === undefined ? 'the attachment' : `attachment ${attachmentId}`
+  throw new HoldfastError(
+    'unsafe',
+    'attachment-lost',
+    `the volume service no longer knows ${attachment} of volume ${volumeId}; the volume may be another's by now`,
+    { details: { volume: volumeId, layer: 'attachment', hint: 'detach the volume from the instance' } },
+  )
 }
 
 /** All of them, whatever fails. */
@@ -136,10 +148,11 @@ export async function checkHost(
   throwCollected(outcomes)
 }
 
-const asGuestSource = ({ kind, path, sizeBytes }: DiskSource): GuestSource => ({
+const asGuestSource = ({ kind, path, network, sizeBytes }: DiskSource): GuestSource => ({
   mechanism: 'none',
   kind,
   path,
+  network,
   sizeBytes,
 })
 

@@ -1,10 +1,9 @@
 import type { Need } from '#src/core/budget.ts'
 import type { Change } from '#src/core/change.ts'
-import { anyMade } from '#src/core/change.ts'
-import type { ConnectorProperties } from '#src/core/connection-info.ts'
 import { HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import type { InterfaceRecord } from '#src/store/records.ts'
 import type { Write } from '#src/store/store.ts'
+import { flowOf } from './attachment/choose.ts'
 import { needOfDerivation, type Resource } from './bounds.ts'
 import { checkAttachments, checkHost, checkVolume, preflight } from './check.ts'
 import { domainDisk, domainSpec } from './domain-spec.ts'
@@ -93,39 +92,25 @@ export const EXECUTORS: Readonly<Record<Action, Executor>> = {
 }
 
 async function reserve(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
-  const request = { volumeId, instanceId: walk.instance.id }
-  const { id } = await walk.parts.volumes.attachmentCreate(request, signal)
-  return { change: 'made', writes: [walk.patchMapping(volumeId, { attachmentId: id })] }
+  const patch = await flowOf(walk, volumeId).reserve(walk, volumeId, signal)
+  return { change: 'made', writes: [walk.patchMapping(volumeId, patch)] }
 }
 
 /** Asks for connection info and encryption metadata, and records both before anything is done with them. */
 async function exportVolume(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
-  const { attachmentId, target } = walk.mapping(volumeId)
-  if (attachmentId === undefined) throw new HoldfastError('internal', 'internal', `volume ${volumeId} is not reserved`)
-  const { volumes } = walk.parts
-  const attachment = await volumes.attachmentUpdate(attachmentId, connectorProperties(walk), `/dev/${target}`, signal)
-  const connectionInfo = attachment.connectionInfo
+  const connectionInfo = await flowOf(walk, volumeId).export(walk, volumeId, signal)
   if (!connectionInfo) {
     throw new HoldfastError(
       'unavailable',
       'connection-info-missing',
-      `attachment ${attachmentId} has no connection info`,
-      {
-        details: { volume: volumeId, layer: 'connection' },
-      },
+      `the volume service gives no connection info for volume ${volumeId}`,
+      { details: { volume: volumeId, layer: 'connection' } },
     )
   }
-  const encryption = await volumes.getVolumeEncryptionMetadata(volumeId, signal)
+  const encryption = await walk.services(volumeId).volumes.getVolumeEncryptionMetadata(volumeId, signal)
   const luksUuid = connectionInfo.data.luks_uuid
   return { change: 'made', writes: [walk.patchMapping(volumeId, { connectionInfo, encryption, luksUuid })] }
 }
-
-const connectorProperties = (walk: Walk): ConnectorProperties => ({
-  host: walk.parts.settings.hostName,
-  multipath: false,
-  platform: 'x86_64',
-  os_type: 'linux',
-})
 
 /** Checks the volume and records the way of decryption, so that a crash from here on knows what to close. */
 async function checkAndChoose(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
@@ -196,21 +181,19 @@ async function present(walk: Walk, volumeId: string, signal: AbortSignal): Promi
 }
 
 async function complete(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
-  const { attachmentId } = walk.mapping(volumeId)
-  if (attachmentId !== undefined) await walk.parts.volumes.attachmentComplete(attachmentId, signal)
-  return { change: 'made' }
+  return { change: await flowOf(walk, volumeId).complete(walk, volumeId, signal) }
 }
 
 /** Where the volume service no longer knows the attachment there is none to give up: the volume may be another's by now. */
 async function beginDetaching(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
-  if (await isAttachmentLost(walk, volumeId, signal)) return { change: 'already' }
-  await walk.parts.volumes.beginDetaching(volumeId, signal)
+  if (!(await flowOf(walk, volumeId).isStanding(walk, volumeId, signal))) return { change: 'already' }
+  await walk.services(volumeId).volumes.beginDetaching(volumeId, signal)
   return { change: 'made' }
 }
 
 /** Only while the guest has the disk: once it has let go, although the answer was an error, there is no way back. */
 async function rollDetaching(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
-  if (await isAttachmentLost(walk, volumeId, signal)) return { change: 'already' }
+  if (!(await flowOf(walk, volumeId).isStanding(walk, volumeId, signal))) return { change: 'already' }
   const domain = await walk.parts.hypervisor.observe(walk.instance.id, signal)
   const disks = domain?.runtimeId === undefined ? domain?.persistentDisks : domain.liveDisks
   if (disks && !disks.some(disk => disk.volumeId === volumeId)) {
@@ -219,20 +202,8 @@ async function rollDetaching(walk: Walk, volumeId: string, signal: AbortSignal):
       details: { volume: volumeId, layer: 'presentation' },
     })
   }
-  await walk.parts.volumes.rollDetaching(volumeId, signal)
+  await walk.services(volumeId).volumes.rollDetaching(volumeId, signal)
   return { change: 'made' }
-}
-
-async function isAttachmentLost(walk: Walk, volumeId: string, signal: AbortSignal): Promise<boolean> {
-  const { attachmentId } = walk.mapping(volumeId)
-  if (attachmentId === undefined) return false
-  try {
-    await walk.parts.volumes.attachmentGet(attachmentId, signal)
-    return false
-  } catch (error) {
-    if (hasCode(error, 'attachment-not-found')) return true
-    throw error
-  }
 }
 
 /** Where nothing was ever recorded of a mechanism nothing was unlocked: the choice is recorded before the first unlock. */
@@ -248,31 +219,22 @@ async function disconnect(walk: Walk, volumeId: string, signal: AbortSignal): Pr
   return { change: info ? await walk.connector(info).disconnect(info, signal) : 'already' }
 }
 
-/**
- * Gives up the attachment. One that was made although its id was never recorded (the process died, or the reply was
- * lost) is found by instance and volume: an instance has a volume at most once.
- */
+/** Gives up the attachment, or what there is of one. */
 async function release(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
-  const { volumes } = walk.parts
   const { attachmentId } = walk.mapping(volumeId)
-  if (attachmentId !== undefined) {
-    const change = await volumes.attachmentDelete(attachmentId, signal)
-    return { change, writes: [walk.patchMapping(volumeId, { attachmentId: undefined })] }
-  }
-  const left = await volumes.attachmentGetAll({ volumeId, instanceId: walk.instance.id }, signal)
-  const changes: Change[] = []
-  for (const { id } of left) changes.push(await volumes.attachmentDelete(id, signal))
-  return { change: anyMade(changes) }
+  const change = await flowOf(walk, volumeId).release(walk, volumeId, signal)
+  if (attachmentId === undefined) return { change }
+  return { change, writes: [walk.patchMapping(volumeId, { attachmentId: undefined })] }
 }
 
 async function deleteVolume(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
   try {
-    await walk.parts.volumes.delete(volumeId, signal)
+    await walk.services(volumeId).volumes.delete(volumeId, signal)
     return { change: 'made' }
   } catch (error) {
     if (hasCode(error, 'volume-not-found')) return { change: 'already' }
     if (!isHoldfastError(error) || !KEEPS_VOLUME.has(error.kind)) throw error
-    const { status } = await walk.parts.volumes.get(volumeId, signal)
+    const { status } = await walk.services(volumeId).volumes.get(volumeId, signal)
     // It was begun: the volume is whole no more.
     if (status === 'deleting' || status === 'error_deleting') throw error
     walk.notes.push(`volume ${volumeId} is kept: ${error.message}`)

@@ -17,9 +17,9 @@ import { consoleLogOf, nextTarget } from './domain-spec.ts'
 import { instanceKeys } from './keys.ts'
 import { begin, type Conduct } from './operate.ts'
 import type { OperationsEngine } from './operations.ts'
-import type { Parts } from './parts.ts'
+import { type Parts, servicesOf } from './parts.ts'
 import { viewPlan } from './plan-view.ts'
-import { newInstance } from './records.ts'
+import { newInstance, placementOf } from './records.ts'
 
 interface Found {
   readonly instance: InstanceRecord
@@ -59,7 +59,8 @@ export class InstancesEngine implements Instances {
 
   async create(request: CreateInstance, options: RunOptions = {}): Promise<{ id: string; result: OperationResult }> {
     admitCreate(request)
-    const { instance, mappings } = newInstance(this.#parts, request)
+    const placement = request.volumes.length > 0 ? await placementOf(this.#parts) : {}
+    const { instance, mappings } = newInstance(this.#parts, request, placement)
     const volumes = mappings.map(row => row.volumeId)
     const result = await this.#locks.runAll(instanceKeys(instance.id, volumes), async () => {
       admitName(request.name, await this.#parts.store.instances())
@@ -110,6 +111,7 @@ export class InstancesEngine implements Instances {
         volumeId,
         target: nextTarget(new Set(mappings.map(mapping => mapping.target))),
         deleteOnTermination: options.deleteOnTermination === true,
+        ...(await placementOf(this.#parts)),
         version: 1,
       }
       const insert = [{ put: 'mapping' as const, row }]
@@ -149,7 +151,7 @@ export class InstancesEngine implements Instances {
   async plan(request: PlanRequest): Promise<PlanView> {
     if (request.kind === 'create') {
       admitCreate(request.create)
-      const { instance, mappings } = newInstance(this.#parts, request.create)
+      const { instance, mappings } = newInstance(this.#parts, request.create, await placementOf(this.#parts))
       const volumes = mappings.map(row => row.volumeId)
       return await viewPlan(this.#parts, { kind: 'create', instance, mappings }, async () => {
         admitName(request.create.name, await this.#parts.store.instances())
@@ -206,7 +208,8 @@ export class InstancesEngine implements Instances {
   }
 
   async #admitVolumes(instance: InstanceRecord, volumeIds: readonly string[]): Promise<void> {
-    const { store, volumes, settings } = this.#parts
+    const { store, cloud, settings } = this.#parts
+    const { volumes } = servicesOf(this.#parts, cloud)
     for (const volumeId of volumeIds) {
       const [volume, others] = await Promise.all([volumes.get(volumeId), store.mappingsOfVolume(volumeId)])
       admitVolume(volume, instance, others, settings.crossZoneAttach)

@@ -1,7 +1,8 @@
 import type { Connector } from '#src/connectors/connector.ts'
 import type { Clock } from '#src/core/clock.ts'
-import type { ConnectionInfo } from '#src/core/connection-info.ts'
+import type { ConnectionInfo, ConnectorProperties } from '#src/core/connection-info.ts'
 import type { EncryptionMechanism } from '#src/core/disk.ts'
+import { HoldfastError } from '#src/core/error.ts'
 import type { Random } from '#src/core/random.ts'
 import type { Encryptor } from '#src/encryptors/encryptor.ts'
 import type { Hypervisor } from '#src/hypervisor/hypervisor.ts'
@@ -27,8 +28,16 @@ export interface Deadlines {
   readonly service: number
 }
 
+/** Who owns volumes, and who keeps their keys. */
+export interface VolumeServices {
+  readonly volumes: VolumeService
+  readonly keys: KeyManager
+}
+
 export interface EngineSettings {
   readonly hostName: string
+  /** What volume services are told of this host beside its name. */
+  readonly connector: Omit<ConnectorProperties, 'host' | 'mountpoint'>
   readonly availabilityZone: string
   readonly crossZoneAttach: boolean
   readonly preferredMechanism: 'dm-crypt' | 'native'
@@ -46,8 +55,13 @@ export interface Parts {
   readonly clock: Clock
   readonly random: Random
   readonly store: Store
+  /** The embedded volume service and key manager. */
   readonly volumes: VolumeService
   readonly keys: KeyManager
+  /** Those of a cloud, by the name that mappings record. Undefined: this process knows no cloud. */
+  readonly clouds?: ((cloud: string) => VolumeServices) | undefined
+  /** The cloud of volumes that new requests name; undefined: the embedded volume service. */
+  readonly cloud?: string | undefined
   readonly connectors: ReadonlyMap<ConnectionInfo['driver_volume_type'], Connector>
   readonly encryptors: Readonly<Record<EncryptionMechanism, Encryptor>>
   readonly hypervisor: Hypervisor
@@ -57,4 +71,14 @@ export interface Parts {
   /** Shared by all operations of the process. */
   readonly bounds: HostBounds
   readonly settings: EngineSettings
+}
+
+/** @throws HoldfastError `cloud-unknown` (unavailable) where this process was not told of that cloud */
+export function servicesOf(
+  parts: Pick<Parts, 'volumes' | 'keys' | 'clouds'>,
+  cloud: string | undefined,
+): VolumeServices {
+  if (cloud === undefined) return parts
+  if (parts.clouds) return parts.clouds(cloud)
+  throw new HoldfastError('unavailable', 'cloud-unknown', `nothing is configured for cloud '${cloud}'`)
 }

@@ -1,12 +1,22 @@
 import type { BlockDeviceMapping, InstanceRecord, InterfaceRecord } from '#src/store/records.ts'
 import type { CreateInstance } from './api.ts'
 import { nextTarget } from './domain-spec.ts'
-import type { Parts } from './parts.ts'
+import { type Parts, servicesOf } from './parts.ts'
+
+/** Whose volumes those are that a request names, and how they are attached. */
+export type Placement = Pick<BlockDeviceMapping, 'cloud' | 'generation'>
+
+export async function placementOf(parts: Pick<Parts, 'volumes' | 'keys' | 'clouds' | 'cloud'>): Promise<Placement> {
+  const { cloud } = parts
+  if (cloud === undefined) return {}
+  return { cloud, generation: await servicesOf(parts, cloud).volumes.generation() }
+}
 
 /** The rows of an instance that is to be created. The volume that is booted from gets the first target. */
 export function newInstance(
   { clock, random, settings }: Pick<Parts, 'clock' | 'random' | 'settings'>,
   request: CreateInstance,
+  placement: Placement,
 ): { instance: InstanceRecord; mappings: readonly BlockDeviceMapping[] } {
   const id = random.uuid()
   const instance: InstanceRecord = {
@@ -35,6 +45,7 @@ export function newInstance(
       target,
       bootIndex: volume.boot ? 0 : undefined,
       deleteOnTermination: volume.deleteOnTermination === true,
+      ...placement,
       version: 1,
     }
   })

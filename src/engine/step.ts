@@ -83,8 +83,9 @@ export function undoOf(step: Step, failure: { readonly kind: ErrorKind } | undef
   const action = UNDO[step.action]
   if (action === undefined) return undefined
   if (failure && !UNDO_WHEN_FAILED.has(step.action)) return undefined
-  // Refused, the volume may be detaching for somebody else.
-  if (failure && step.action === 'begin-detaching' && REFUSALS.has(failure.kind)) return undefined
+  // Refused, the volume may be taken or detaching for somebody else.
+  const isTaking = step.action === 'begin-detaching' || step.action === 'reserve'
+  if (failure && isTaking && REFUSALS.has(failure.kind)) return undefined
   return { action, subject: step.subject }
 }
 

@@ -8,7 +8,7 @@ import type { Encryptor } from '#src/encryptors/encryptor.ts'
 import type { BlockDeviceMapping, InstanceRecord } from '#src/store/records.ts'
 import type { Patch, Write } from '#src/store/store.ts'
 import { throwAway } from './away.ts'
-import type { Parts } from './parts.ts'
+import { type Parts, servicesOf, type VolumeServices } from './parts.ts'
 
 /**
  * One operation under way: the rows that it works on, as last written, and what it has learnt of the host since it
@@ -62,6 +62,11 @@ export class Walk implements Disposable {
     return { update: 'instance', id, version, patch }
   }
 
+  /** The volume service and key manager of this volume. */
+  services(volumeId: string): VolumeServices {
+    return servicesOf(this.parts, this.mapping(volumeId).cloud)
+  }
+
   /** The recorded connection info; made for this host, or refused. */
   connectionInfo(volumeId: string): ConnectionInfo {
     const info = this.mapping(volumeId).connectionInfo
@@ -102,7 +107,8 @@ export class Walk implements Disposable {
   async #fetchPassphrase(volumeId: string, signal: AbortSignal | undefined): Promise<Secret> {
     const { encryption, mechanism } = this.mapping(volumeId)
     if (!encryption || mechanism === 'none') return new Secret(new Uint8Array(0))
-    const { keys, clock, settings } = this.parts
+    const { clock, settings } = this.parts
+    const { keys } = this.services(volumeId)
     const ask = (inner: AbortSignal) => keys.get(encryption.keyId, inner)
     const what = `key manager, asked for the key of volume ${volumeId},`
     const asked = withDeadline(clock, settings.deadlines.service, what, signal, ask)

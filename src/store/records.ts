@@ -65,5 +65,9 @@ export interface BlockDeviceMapping {
   /** Chosen at first use, then only ever read. */
   readonly mechanism?: EncryptionMechanism | undefined
   readonly luksUuid?: string | undefined
+  /** The cloud whose volume service owns the volume, by its name in the configuration; undefined: the embedded one. */
+  readonly cloud?: string | undefined
+  /** Which verbs of the volume service it is attached by, decided when it was; undefined: `attachments`. */
+  readonly generation?: 'attachments' | 'legacy' | undefined
   readonly version: number
 }

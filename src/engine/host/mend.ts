@@ -1,6 +1,6 @@
 import type { Instances, RunOptions } from '../api.ts'
 import type { OperationsEngine } from '../operations.ts'
-import type { Parts } from '../parts.ts'
+import { type Parts, servicesOf } from '../parts.ts'
 import type { Act } from './check/diagnosis.ts'
 
 export interface MendParts {
@@ -35,10 +35,10 @@ export async function mend(
       for (const connector of parts.connectors.values()) await connector.remove(act.source, signal)
       return
     case 'release':
-      await parts.volumes.attachmentDelete(act.attachmentId, signal)
+      await servicesOf(parts, act.cloud).volumes.attachmentDelete(act.attachmentId, signal)
       return
     case 'keep-attached':
-      await parts.volumes.rollDetaching(act.volumeId, signal)
+      await servicesOf(parts, act.cloud).volumes.rollDetaching(act.volumeId, signal)
       return
   }
 }

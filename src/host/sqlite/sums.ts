@@ -20,12 +20,19 @@ const rowSum = (values: readonly unknown[]): number =>
  * SQL of a migration that gives a table its column `sum`, for the rows that it has and for every one written from now on, by
  * triggers: no writer can forget it.
  */
-export function addSums({ name, columns, key }: SummedTable): string {
+export const addSums = (table: SummedTable): string =>
+  `ALTER TABLE ${table.name} ADD COLUMN sum INTEGER;${sumRows(table)}`
+
+/** SQL of a migration that takes a column which it has just added into the sums of a table. */
+export const renewSums = (table: SummedTable): string => `
+  DROP TRIGGER ${table.name}_sum_of_new;
+  DROP TRIGGER ${table.name}_sum_of_changed;${sumRows(table)}`
+
+function sumRows({ name, columns, key }: SummedTable): string {
   const sumOf = (prefix: string) => `${ROW_SUM}(${columns.map(column => prefix + column).join(', ')})`
   const same = key.map(column => `${column} = NEW.${column}`).join(' AND ')
   const refresh = `UPDATE ${name} SET sum = ${sumOf('NEW.')} WHERE ${same};`
   return `
-  ALTER TABLE ${name} ADD COLUMN sum INTEGER;
   UPDATE ${name} SET sum = ${sumOf('')};
   CREATE TRIGGER ${name}_sum_of_new AFTER INSERT ON ${name} BEGIN ${refresh} END;
   CREATE TRIGGER ${name}_sum_of_changed AFTER UPDATE OF ${columns.join(', ')} ON ${name} BEGIN ${refresh} END;

@@ -1,5 +1,5 @@
 import { type DatabaseDescription, RESTORE_HINT, type SummedTable } from '#src/host/sqlite/description.ts'
-import { addSums } from '#src/host/sqlite/sums.ts'
+import { addSums, renewSums } from '#src/host/sqlite/sums.ts'
 
 /** Of operations that have not ended. */
 export const UNFINISHED_STATES: readonly string[] = ['running', 'stuck']
@@ -29,7 +29,7 @@ export const TABLES: readonly SummedTable[] = [
     key: ['id'],
     columns: [
       ...['id', 'instance_id', 'volume_id', 'target', 'boot_index', 'delete_on_termination', 'attachment_id'],
-      ...['connection_info', 'encryption', 'mechanism', 'luks_uuid', 'version'],
+      ...['connection_info', 'encryption', 'mechanism', 'luks_uuid', 'version', 'cloud', 'generation'],
     ],
   },
   {
@@ -52,6 +52,14 @@ export const TABLES: readonly SummedTable[] = [
     columns: ['operation_id', 'sequence', 'step', 'event', 'action', 'subject', 'change', 'error', 'at'],
   },
 ]
+
+/** Columns that came after sums did. */
+const ADDED: ReadonlySet<string> = new Set(['cloud', 'generation'])
+
+const summedAtFirst = (table: SummedTable): SummedTable => ({
+  ...table,
+  columns: table.columns.filter(column => !ADDED.has(column)),
+})
 
 /** Append-only. */
 export const MIGRATIONS: readonly string[] = [
@@ -141,6 +149,14 @@ export const MIGRATIONS: readonly string[] = [
     DELETE FROM unfinished_operations WHERE id = NEW.id;
     INSERT INTO unfinished_operations (id) SELECT NEW.id WHERE NEW.state ${UNFINISHED};
   END;
-  ${TABLES.map(addSums).join('')}
+  ${TABLES.map(summedAtFirst).map(addSums).join('')}
+  `,
+  // Volumes of a cloud: which one, and by which verbs they are attached.
+  `
+  ALTER TABLE block_device_mappings ADD COLUMN cloud TEXT;
+  ALTER TABLE block_device_mappings ADD COLUMN generation TEXT;
+  ${TABLES.filter(({ name }) => name === 'block_device_mappings')
+    .map(renewSums)
+    .join('')}
   `,
 ]

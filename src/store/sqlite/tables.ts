@@ -136,6 +136,8 @@ export const MAPPINGS = new Table<BlockDeviceMapping>('block_device_mappings', {
   encryption: optional(json(encryptionSpec)),
   mechanism: optional(plain(oneOf('none', 'dm-crypt', 'native'))),
   luksUuid: optional(plain(text)),
+  cloud: optional(plain(text)),
+  generation: optional(plain(oneOf('attachments', 'legacy'))),
   version: plain(integer),
 })
 

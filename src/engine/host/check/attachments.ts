@@ -14,12 +14,17 @@ export function compareAttachments(picture: Picture): readonly Diagnosis[] {
       row => row.attachmentId !== undefined && !known.has(row.attachmentId) && !picture.isInterrupted(row.instanceId),
     )
     .flatMap(row => lostAttachment(picture, row))
-  const more = attachments.filter(({ id }) => !recorded.has(id)).flatMap(found => unrecorded(picture, found))
+  const isKnown = (found: Attachment) => recorded.has(found.id) || isLegacy(mappings, found)
+  const more = attachments.filter(found => !isKnown(found)).flatMap(found => unrecorded(picture, found))
   const detaching = (volumes ?? [])
     .filter(({ status }) => status === 'detaching')
     .flatMap(({ id }) => stillDetaching(picture, id))
   return [...lost, ...more, ...detaching]
 }
+
+/** The older generation has no ids to record: it goes by instance and volume. */
+const isLegacy = (mappings: readonly BlockDeviceMapping[], { instanceId, volumeId }: Attachment): boolean =>
+  mappings.some(row => row.generation === 'legacy' && row.instanceId === instanceId && row.volumeId === volumeId)
 
 function lostAttachment(picture: Picture, row: BlockDeviceMapping): readonly Diagnosis[] {
   const instance = picture.instance(row.instanceId)
@@ -58,7 +63,7 @@ function unrecorded(picture: Picture, { id, instanceId, volumeId, status }: Atta
       { code: 'attachment-leftover', key: id, danger: 'low', object, owner: `${whose}, volume ${label}`, message },
       'give up the attachment',
       [`delete attachment ${id}; the volume and its data stay`],
-      { do: 'release', attachmentId: id, volumeId },
+      { do: 'release', attachmentId: id, volumeId, cloud: picture.cloudOf(volumeId) },
     ),
   ]
 }
@@ -74,7 +79,7 @@ function stillDetaching(picture: Picture, volumeId: string): readonly Diagnosis[
       { code: 'volume-detaching', key: volumeId, danger: 'low', object: `volume ${label}`, owner, message },
       'keep it attached',
       [`put volume ${label} back to in-use`],
-      { do: 'keep-attached', volumeId },
+      { do: 'keep-attached', volumeId, cloud: picture.cloudOf(volumeId) },
     ),
   ]
 }

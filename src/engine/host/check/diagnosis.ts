@@ -13,8 +13,13 @@ export type Act =
       readonly luksUuid?: string | undefined
     }
   | { readonly do: 'remove-source'; readonly source: SourceFacts }
-  | { readonly do: 'release'; readonly attachmentId: string; readonly volumeId: string }
-  | { readonly do: 'keep-attached'; readonly volumeId: string }
+  | {
+      readonly do: 'release'
+      readonly attachmentId: string
+      readonly volumeId: string
+      readonly cloud?: string | undefined
+    }
+  | { readonly do: 'keep-attached'; readonly volumeId: string; readonly cloud?: string | undefined }
 
 /** A finding together with what mends it. */
 export interface Diagnosis extends Finding {

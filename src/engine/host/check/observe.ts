@@ -1,7 +1,7 @@
 import { mapSettled } from '#src/core/concurrency.ts'
 import { withDeadline } from '#src/core/deadline.ts'
 import type { GuestSource } from '#src/core/disk.ts'
-import { asHoldfastError, type HoldfastError } from '#src/core/error.ts'
+import { asHoldfastError, type HoldfastError, hasCode } from '#src/core/error.ts'
 import type { DomainFacts } from '#src/hypervisor/hypervisor.ts'
 import { recordError } from '#src/journal/recorded-error.ts'
 import type { BlockDeviceMapping, InstanceRecord } from '#src/store/records.ts'
@@ -9,7 +9,7 @@ import type { Attachment, Volume } from '#src/volumes/volume-service.ts'
 import { LIVE } from '../../admission.ts'
 import type { HostCheck } from '../../host-api.ts'
 import type { OperationsEngine } from '../../operations.ts'
-import type { Parts } from '../../parts.ts'
+import { type Parts, servicesOf } from '../../parts.ts'
 import { verifyVolume } from '../../verify.ts'
 import { Walk } from '../../walk.ts'
 import type { Facts } from './picture.ts'
@@ -47,7 +47,7 @@ export async function observe(looking: Looking): Promise<Observed> {
     look('secrets', signal => parts.encryptors.native.list(signal)),
     look('loop devices', signal => allSources(parts, signal)),
     look('taps', signal => parts.nic.list(signal)),
-    look('volumes', signal => parts.volumes.getAll({}, signal)),
+    look('volumes', signal => allVolumes(parts, mappings, signal)),
   ])
   const attachments = volumes && (await look('attachments', signal => allAttachments(parts, volumes, mappings, signal)))
   const standing = await allStanding(looking, instances, mappings, domains ?? [])
@@ -85,6 +85,25 @@ async function allSources({ connectors }: Parts, signal: AbortSignal) {
   return (await Promise.all([...connectors.values()].map(connector => connector.list(signal)))).flat()
 }
 
+/** A cloud has volumes of many hosts: of them only those that are recorded here are looked at. */
+async function allVolumes(
+  parts: Parts,
+  mappings: readonly BlockDeviceMapping[],
+  signal: AbortSignal,
+): Promise<readonly Volume[]> {
+  const remote = [...new Map(mappings.map(row => [row.volumeId, row])).values()].filter(row => row.cloud !== undefined)
+  const [own, outcomes] = await Promise.all([
+    parts.volumes.getAll({}, signal),
+    mapSettled(remote, AT_ONCE, ({ cloud, volumeId }) => servicesOf(parts, cloud).volumes.get(volumeId, signal)),
+  ])
+  const found = outcomes.flatMap(outcome => {
+    if (outcome.status === 'fulfilled') return [outcome.value]
+    if (hasCode(outcome.reason, 'volume-not-found')) return []
+    throw outcome.reason
+  })
+  return [...own, ...found]
+}
+
 /** Volumes in these states cannot have one, unless we have it recorded. */
 const FREE: ReadonlySet<Volume['status']> = new Set([
   'available',
@@ -96,14 +115,17 @@ const FREE: ReadonlySet<Volume['status']> = new Set([
 ])
 
 async function allAttachments(
-  { volumes }: Parts,
+  parts: Parts,
   all: readonly Volume[],
   mappings: readonly BlockDeviceMapping[],
   signal: AbortSignal,
 ): Promise<readonly Attachment[]> {
-  const recorded = new Set(mappings.map(({ volumeId }) => volumeId))
+  const recorded = new Map(mappings.map(row => [row.volumeId, row]))
   const asked = all.filter(({ id, status }) => !FREE.has(status) || recorded.has(id))
-  const outcomes = await mapSettled(asked, AT_ONCE, ({ id }) => volumes.attachmentGetAll({ volumeId: id }, signal))
+  const outcomes = await mapSettled(asked, AT_ONCE, ({ id }) => {
+    const { volumes } = servicesOf(parts, recorded.get(id)?.cloud)
+    return volumes.attachmentGetAll({ volumeId: id }, signal)
+  })
   return outcomes.flatMap(outcome => {
     if (outcome.status === 'rejected') throw outcome.reason
     return outcome.value

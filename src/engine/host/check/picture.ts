@@ -25,6 +25,7 @@ export interface Facts {
   readonly taps?: readonly TapFacts[] | undefined
   /** Of every volume that is not free, and of every recorded one. */
   readonly attachments?: readonly Attachment[] | undefined
+  /** All of the embedded service, and those of clouds that are recorded. */
   readonly volumes?: readonly Volume[] | undefined
   /** Of the volumes of instances that run, by mapping id: the verified view, or why there is none. */
   readonly standing: ReadonlyMap<string, GuestSource | HoldfastError>
@@ -66,6 +67,11 @@ export class Picture {
   ownersOf(volumeId: string): readonly InstanceRecord[] {
     const rows = this.#byVolume.get(volumeId) ?? []
     return rows.map(row => this.#instances.get(row.instanceId)).filter(row => row !== undefined)
+  }
+
+  /** The cloud that owns a recorded volume; undefined: the embedded volume service does. */
+  cloudOf(volumeId: string): string | undefined {
+    return this.#byVolume.get(volumeId)?.[0]?.cloud
   }
 
   knowsVolume(volumeId: string): boolean {
