@@ -2,17 +2,16 @@ import type { Change } from '#src/core/change.ts'
 import { apiTime } from '#src/core/clock.ts'
 import type { ConnectionInfo, ConnectorProperties } from '#src/core/connection-info.ts'
 import type { EncryptionSpec } from '#src/core/encryption.ts'
-import { HoldfastError } from '#src/core/error.ts'
-import { GIB, MIB } from '#src/core/sizes.ts'
-import { invalidInput, invalidVolume } from '#src/volumes/errors.ts'
+import { MIB } from '#src/core/sizes.ts'
+import { invalidVolume } from '#src/volumes/errors.ts'
 import {
+  checkAttachmentFilter,
   checkAttachmentRequest,
   checkCreateVolume,
   checkSnapshotRequest,
   checkVolumeType,
-  fileOfImage,
 } from '#src/volumes/requests.ts'
-import { ALLOWED, checkGrowth, checkQuota, invalidSize, reservable } from '#src/volumes/rules.ts'
+import { ALLOWED, checkGrowth, checkQuota, reservable } from '#src/volumes/rules.ts'
 import type {
   AbsoluteLimits,
   Attachment,
@@ -29,7 +28,8 @@ import type {
 } from '#src/volumes/volume-service.ts'
 import { type SimAttachmentRequest, SimAttachments } from './volume-attachments.ts'
 import { SimVolumeKeys } from './volume-keys.ts'
-import { type SimPlan, simImage, simPlan } from './volume-plan.ts'
+import { type SimPlan, simPlan } from './volume-plan.ts'
+import { simReimage } from './volume-reimage.ts'
 import { SimSnapshots, SimVolumeTypes } from './volume-snapshots.ts'
 import {
   type SimImage,
@@ -120,11 +120,7 @@ export class SimVolumeService implements VolumeService {
   }
 
   getAll(filter: VolumeFilter = {}, signal?: AbortSignal): Promise<readonly Volume[]> {
-    const fits = (row: SimVolume) =>
-      (filter.name === undefined || row.name === filter.name) &&
-      (filter.status === undefined || row.status === filter.status)
-    const list = () => [...this.#state.volumes.values()].filter(fits).map(row => this.#state.volumeView(row))
-    return this.#look('list', list, signal)
+    return this.#look('list', () => this.#state.volumesBy(filter).map(row => this.#state.volumeView(row)), signal)
   }
 
   async *list(filter?: VolumeFilter, signal?: AbortSignal): AsyncIterable<Volume> {
@@ -312,9 +308,7 @@ export class SimVolumeService implements VolumeService {
 
   attachmentGetAll(filter: AttachmentFilter, signal?: AbortSignal): Promise<readonly Attachment[]> {
     const list = () => {
-      if (filter.instanceId === undefined && filter.volumeId === undefined && !filter.all) {
-        throw invalidInput('attachments are listed by instance, by volume, or by both')
-      }
+      checkAttachmentFilter(filter)
       return this.#state.attachmentsOf(filter).map(({ id }) => this.#view(id))
     }
     return this.#look('attachment-list', list, signal)
@@ -379,12 +373,7 @@ export class SimVolumeService implements VolumeService {
   }
 
   getVolumeEncryptionMetadata(volumeId: string, signal?: AbortSignal): Promise<EncryptionSpec | undefined> {
-    const metadata = (): EncryptionSpec | undefined => {
-      const { encryption, keyId } = this.#state.volume(volumeId)
-      if (!encryption || keyId === null) return undefined
-      const { provider, cipher, keySize } = encryption
-      return { provider, cipher, keySize, controlLocation: 'front-end', keyId }
-    }
+    const metadata = () => this.#state.encryptionSpec(volumeId)
     return this.#look(`encryption ${volumeId}`, metadata, signal)
   }
 
@@ -401,22 +390,11 @@ export class SimVolumeService implements VolumeService {
     request: { imageFile?: string; imageId?: string; reimageReserved: boolean },
     signal?: AbortSignal,
   ): Promise<void> {
-    return this.#effect(`reimage ${volumeId}`, () => this.#reimage(volumeId, request), signal)
-  }
-
-  #reimage(id: string, request: { imageFile?: string; imageId?: string; reimageReserved: boolean }): void {
-    const { reimageReserved } = request
-    const imageFile = fileOfImage(request)
-    const volume = this.#state.volume(id)
-    const image = simImage(this.#state, imageFile, new Set())
-    if (image.bytes > volume.size * GIB) throw invalidSize(`image ${imageFile} does not fit into volume ${id}`, id)
-    const { length } = this.#state.attachmentsOf({ volumeId: id })
-    if (length > 1) throw new HoldfastError('conflict', 'conflict', `volume ${id} has ${length} attachments, not one`)
-    this.#state.inState(id, reimageReserved ? ALLOWED.reimageReserved : ALLOWED.reimage, 'write an image to it')
-    const { luks } = this.#world.files.get(this.path(id)) ?? {}
-    const { inode } = this.#world.addFile(this.path(id), { sizeBytes: simFileBytes(volume), content: id, luks })
-    Object.assign(volume, { inode, bootable: true })
-    if (volume.status === 'error') volume.status = 'available'
+    return this.#effect(
+      `reimage ${volumeId}`,
+      () => simReimage(this.#world, this.#state, { ...request, volumeId, path: this.path(volumeId) }),
+      signal,
+    )
   }
 }
 

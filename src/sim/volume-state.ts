@@ -1,6 +1,6 @@
 import type { Change } from '#src/core/change.ts'
 import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
-import type { EncryptionProvider } from '#src/core/encryption.ts'
+import type { EncryptionProvider, EncryptionSpec } from '#src/core/encryption.ts'
 import type { Secret } from '#src/core/secret.ts'
 import { GIB } from '#src/core/sizes.ts'
 import {
@@ -17,6 +17,7 @@ import type {
   AttachmentFilter,
   Snapshot,
   Volume,
+  VolumeFilter,
   VolumeStatus,
   VolumeType,
 } from '#src/volumes/volume-service.ts'
@@ -122,6 +123,19 @@ export class SimVolumeState implements Forkable<World> {
     const volume = this.volume(id)
     if (!allowed.includes(volume.status)) throw wrongVolumeState(volume, verb, allowed)
     return volume
+  }
+
+  encryptionSpec(volumeId: string): EncryptionSpec | undefined {
+    const { encryption, keyId } = this.volume(volumeId)
+    if (!encryption || keyId === null) return undefined
+    const { provider, cipher, keySize } = encryption
+    return { provider, cipher, keySize, controlLocation: 'front-end', keyId }
+  }
+
+  volumesBy({ name, status }: VolumeFilter): SimVolume[] {
+    return [...this.volumes.values()].filter(
+      row => row.name === (name ?? row.name) && row.status === (status ?? row.status),
+    )
   }
 
   attachmentsOf({ volumeId, instanceId }: AttachmentFilter): SimAttachment[] {

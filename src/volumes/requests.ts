@@ -3,7 +3,7 @@ import { HoldfastError } from '#src/core/error.ts'
 import { checkName, checkUuid } from '#src/core/names.ts'
 import { invalidInput } from './errors.ts'
 import { checkSize } from './rules.ts'
-import type { CreateVolume, CreateVolumeType, VolumeTypeEncryption } from './volume-service.ts'
+import type { AttachmentFilter, CreateVolume, CreateVolumeType, VolumeTypeEncryption } from './volume-service.ts'
 
 /** Checks of what comes from outside, before anything is looked up or changed. Pure. */
 
@@ -96,6 +96,12 @@ export function refuseSharedEncryption(multiattach: boolean, encrypted: boolean)
 
 const unsupported = (message: string, hint: string) =>
   new HoldfastError('unsupported', 'encryption-unsupported', message, { details: { hint } })
+
+/** @throws HoldfastError `invalid-input` unless it says which attachments are meant */
+export function checkAttachmentFilter({ instanceId, volumeId, all }: AttachmentFilter): void {
+  if (instanceId !== undefined || volumeId !== undefined || all) return
+  throw invalidInput('attachments are listed by instance, by volume, or by both')
+}
 
 export function checkAttachmentRequest(instanceId: string, mountpoint: string | undefined): void {
   checkUuid('instance', instanceId)

@@ -1,8 +1,8 @@
 import type { Change } from '#src/core/change.ts'
 import type { ConnectionInfo, ConnectorProperties } from '#src/core/connection-info.ts'
 import type { Random } from '#src/core/random.ts'
-import { duplicateConnection, invalidInput, wrongAttachmentState, wrongHost, wrongVolumeState } from '../errors.ts'
-import { checkAttachmentRequest, checkConnector, mountpointOf } from '../requests.ts'
+import { duplicateConnection, wrongAttachmentState, wrongHost, wrongVolumeState } from '../errors.ts'
+import { checkAttachmentFilter, checkAttachmentRequest, checkConnector, mountpointOf } from '../requests.ts'
 import { ALLOWED, isAttached, reservable } from '../rules.ts'
 import type { Attachment, AttachmentFilter } from '../volume-service.ts'
 import type { Catalog } from './catalog.ts'
@@ -74,9 +74,7 @@ export class Attachments {
   }
 
   list(filter: AttachmentFilter): readonly Attachment[] {
-    if (filter.instanceId === undefined && filter.volumeId === undefined && !filter.all) {
-      throw invalidInput('attachments are listed by instance, by volume, or by both')
-    }
+    checkAttachmentFilter(filter)
     return this.#catalog.attachments(filter).map(row => this.#view(row))
   }
 
