@@ -40,6 +40,7 @@ import {
   simFileBytes,
   simSnapshotView,
   simVolumeState,
+  unlessAbsent,
 } from './volume-state.ts'
 import type { SimLuks, World } from './world.ts'
 
@@ -397,6 +398,3 @@ export class SimVolumeService implements VolumeService {
     )
   }
 }
-
-const unlessAbsent = <T, R>(row: T | undefined, view: (row: T) => R): R | undefined =>
-  row === undefined ? undefined : view(row)

@@ -214,3 +214,6 @@ export const simConnectionInfo = (
     luks_uuid: volume.encryption ? volume.id : undefined,
   },
 })
+
+export const unlessAbsent = <T, R>(row: T | undefined, view: (row: T) => R): R | undefined =>
+  row === undefined ? undefined : view(row)
