@@ -68,6 +68,31 @@ export interface StateOperations {
   restore(backup?: string): Promise<readonly RestoredFile[]>
 }
 
+/** What of a cloud can be used, found by logging in and asking. */
+export interface CloudStatus {
+  readonly name: string
+  readonly authUrl: string
+  readonly userId?: string | undefined
+  readonly projectId?: string | undefined
+  readonly roles: readonly string[]
+  readonly region?: string | undefined
+  /** ISO 8601 */
+  readonly tokenExpiresAt?: string | undefined
+  /** What Holdfast uses of it, each with what is missing and who can mend it. */
+  readonly features: readonly HostAbility[]
+}
+
+/** The cloud that owns the volumes, where one is configured. */
+export interface CloudOperations {
+  /**
+   * Changes nothing there.
+   * @throws HoldfastError `no-cloud` (invalid-input) if none is chosen, and whatever keeps it from logging in
+   */
+  check(signal?: AbortSignal): Promise<CloudStatus>
+  /** What the volume service says about a volume that failed, oldest first; empty for the embedded one. */
+  messagesOf(volumeId: string, signal?: AbortSignal): Promise<readonly string[]>
+}
+
 /** The library's face: every operation and every query. The CLI calls nothing else. */
 export interface Holdfast extends AsyncDisposable {
   readonly volumes: VolumeService
@@ -75,6 +100,7 @@ export interface Holdfast extends AsyncDisposable {
   readonly operations: Operations
   readonly host: HostOperations
   readonly state: StateOperations
+  readonly cloud: CloudOperations
   hostStatus(): Promise<HostStatus>
   close(): Promise<void>
 }

@@ -10,6 +10,7 @@ import { safeJson, safeText } from './terminal-text.ts'
 export interface GlobalOptions {
   readonly state?: string | undefined
   readonly config?: string | undefined
+  readonly cloud?: string | undefined
   readonly json: boolean
   readonly color: boolean
   readonly quiet: boolean
@@ -29,6 +30,8 @@ export interface CliContext {
   config(): Promise<HoldfastConfig>
   /** Opens the state, once per command; it is closed when the command ends. */
   open(mode: OpenMode): Promise<Holdfast>
+  /** As `open`, for verbs on volumes alone: those of a cloud change nothing in the state, and need no lock on it. */
+  openVolumes(mode: OpenMode): Promise<Holdfast>
   /** The result: on stdout, as JSON or for eyes. */
   result(json: unknown, text: () => string): void
   /** Something worth telling beside the result: on stderr. */
@@ -82,6 +85,11 @@ export class CommandContext implements CliContext {
   open(mode: OpenMode): Promise<Holdfast> {
     this.#opened ??= this.config().then(config => this.io.open(config, { mode, onNote: text => this.note(text) }))
     return this.#opened
+  }
+
+  async openVolumes(mode: OpenMode): Promise<Holdfast> {
+    const { cloud } = await this.config()
+    return await this.open(cloud.name === undefined ? mode : 'read')
   }
 
   result(json: unknown, text: () => string): void {

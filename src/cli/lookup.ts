@@ -1,7 +1,7 @@
 import type { InstanceView } from '#src/engine/api.ts'
 import type { Holdfast } from '#src/holdfast.ts'
 import type { OperationRecord } from '#src/journal/operation.ts'
-import type { Snapshot, Volume, VolumeType } from '#src/volumes/volume-service.ts'
+import type { Attachment, Snapshot, Volume, VolumeType } from '#src/volumes/volume-service.ts'
 import { type ResolveOptions, resolveBy, resolveOne } from './resolve.ts'
 
 /** What names and ids on the command line mean, in an opened state. */
@@ -52,6 +52,23 @@ export async function findInstance(holdfast: Holdfast, text: string, options?: R
   )
   return found.view
 }
+
+/** By its id, or the beginning of it. */
+export const findAttachment = (
+  holdfast: Holdfast,
+  text: string,
+  signal: AbortSignal,
+  options?: ResolveOptions,
+): Promise<Attachment> =>
+  resolveBy(
+    'attachment',
+    text,
+    {
+      get: id => holdfast.volumes.attachmentGet(id, signal),
+      all: () => holdfast.volumes.attachmentGetAll({ all: true }, signal),
+    },
+    options,
+  )
 
 export async function findOperation(holdfast: Holdfast, text: string): Promise<OperationRecord> {
   return resolveBy('operation', text, {

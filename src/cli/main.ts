@@ -69,7 +69,11 @@ function makeContext(global: GlobalOptions, io: Io, signal: AbortSignal): Comman
     path: given => resolve(cwd, given),
     loadConfig: async () => {
       const { loadConfig } = await import('#src/config/load-config.ts')
-      return loadConfig({ flags: { state: global.state, config: global.config }, env: io.env, uid: io.uid ?? 0 })
+      return loadConfig({
+        flags: { state: global.state, config: global.config, cloud: global.cloud },
+        env: io.env,
+        uid: io.uid ?? 0,
+      })
     },
   })
 }

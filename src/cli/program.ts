@@ -21,6 +21,7 @@ export type Parsed =
 const GLOBAL_OPTIONS: readonly (readonly [flags: string, description: string])[] = [
   ['--state <dir>', 'state directory'],
   ['--config <file>', 'configuration file'],
+  ['--cloud <name>', 'cloud whose volumes are meant; `local`: the embedded volume service'],
   ['--json', 'print JSON, with the field names of the OpenStack APIs'],
   ['--no-color', 'no colours'],
   ['-q, --quiet', 'no progress and no notes'],
@@ -155,8 +156,8 @@ class Parser {
   }
 
   #global(): GlobalOptions {
-    const { state, config, json, color, quiet } = this.program.opts<Partial<GlobalOptions>>()
-    return { state, config, json: json === true, color: color !== false, quiet: quiet === true }
+    const { state, config, cloud, json, color, quiet } = this.program.opts<Partial<GlobalOptions>>()
+    return { state, config, cloud, json: json === true, color: color !== false, quiet: quiet === true }
   }
 }
 

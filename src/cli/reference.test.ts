@@ -65,10 +65,13 @@ describe('command tree', () => {
         ...['create', 'list', 'show', 'delete', 'extend'].map(verb => `volume ${verb}`),
         ...['create', 'list', 'delete'].map(verb => `volume type ${verb}`),
         ...['create', 'list', 'show', 'delete'].map(verb => `snapshot ${verb}`),
+        ...['list', 'show', 'delete'].map(verb => `attachment ${verb}`),
+        'limits',
         ...['create', 'list', 'show', 'set', 'start', 'stop', 'reboot', 'attach', 'detach', 'console', 'delete'].map(
           verb => `instance ${verb}`,
         ),
         ...['list', 'show', 'resume'].map(verb => `operation ${verb}`),
+        'cloud check',
         ...['status', 'resume', 'check', 'drill'].map(verb => `host ${verb}`),
         ...['check', 'backups', 'restore'].map(verb => `state ${verb}`),
       ],
@@ -76,7 +79,7 @@ describe('command tree', () => {
   })
 
   it('has --dry-run on every verb that changes something, and on no other', async () => {
-    const reading = /(list|show|status|console|drill|state check|state backups)$/
+    const reading = /(list|show|status|console|drill|limits|cloud check|state check|state backups)$/
     for (const [name, { options }] of await commands()) assert.equal('dryRun' in options, !reading.test(name), name)
   })
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { allowedText, FIELDS, type Field } from '#src/config/fields.ts'
+import { allowedText, type Field } from '#src/config/field.ts'
+import { FIELDS } from '#src/config/fields.ts'
 import type { ErrorKind } from '#src/core/error.ts'
 import type { CommandDefinition } from './define.ts'
 import { EXIT_CODES, KIND_MEANINGS, OTHER_EXIT_CODES } from './exit-codes.ts'

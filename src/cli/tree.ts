@@ -69,6 +69,38 @@ const INSTANCE: GroupNode = {
   ],
 }
 
+const ATTACHMENT: GroupNode = {
+  name: 'attachment',
+  summary: 'what the volume service has attached to whom',
+  children: [
+    { name: 'list', summary: 'list attachments', load: () => import('./commands/attachment-list.ts') },
+    { name: 'show', summary: 'show an attachment', load: () => import('./commands/attachment-show.ts') },
+    {
+      name: 'delete',
+      summary: 'give up an attachment that nothing uses',
+      load: () => import('./commands/attachment-delete.ts'),
+    },
+  ],
+}
+
+const CLOUD: GroupNode = {
+  name: 'cloud',
+  summary: 'the cloud that owns the volumes',
+  children: [
+    {
+      name: 'check',
+      summary: 'what of the cloud can be used, and what is missing',
+      load: () => import('./commands/cloud-check.ts'),
+    },
+  ],
+}
+
+const LIMITS: CommandNode = {
+  name: 'limits',
+  summary: 'quotas, and how much of them is used',
+  load: () => import('./commands/limits.ts'),
+}
+
 const OPERATION: GroupNode = {
   name: 'operation',
   summary: 'what was begun, and how it ended',
@@ -117,4 +149,4 @@ const HOST: GroupNode = {
 }
 
 /** All nouns and verbs. A command's own file is loaded when it is run or its help is asked for. */
-export const TREE: readonly GroupNode[] = [VOLUME, SNAPSHOT, INSTANCE, OPERATION, HOST, STATE]
+export const TREE: readonly TreeNode[] = [VOLUME, SNAPSHOT, ATTACHMENT, LIMITS, INSTANCE, OPERATION, CLOUD, HOST, STATE]

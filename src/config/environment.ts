@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { HoldfastError } from '#src/core/error.ts'
-import { allowedText, FIELDS, type Field, type FieldValue } from './fields.ts'
+import { allowedText, type Field, type FieldValue } from './field.ts'
+import { FIELDS } from './fields.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

@@ -1,4 +1,5 @@
-import { allowedText, FIELDS, type Field } from './fields.ts'
+import { allowedText, type Field } from './field.ts'
+import { FIELDS } from './fields.ts'
 import type { FileSchema } from './yaml-file.ts'
 
 /** JSON Schema of the configuration file, made from the table of fields. */

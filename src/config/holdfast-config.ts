@@ -1,5 +1,7 @@
+import type { CloudConfig } from './cloud-config.ts'
+
 /** Everything that can be configured, complete and checked. Read once at start; nothing else reads files or the environment. */
-export interface HoldfastConfig {
+export interface HoldfastConfig extends CloudConfig {
   /** Absolute. Records, journal, locks, the embedded pool and the console logs lie below it. */
   readonly stateDirectory: string
   /** Name of this host as volume services and attachments know it. */
@@ -40,6 +42,7 @@ export interface HoldfastConfig {
     readonly commands: number
     readonly services: number
     readonly resume: number
+    readonly attachments: number
   }
   /** The file that was read, if one was. */
   readonly file?: string | undefined

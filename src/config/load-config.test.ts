@@ -39,10 +39,10 @@ async function refusal(yaml: string): Promise<HoldfastError> {
 
 describe('configuration', () => {
   it('has a default for everything', async () => {
-    assert.deepEqual(await load(undefined), {
+    // Without what has no value.
+    assert.deepEqual(JSON.parse(JSON.stringify(await load(undefined))), {
       stateDirectory: '/var/lib/holdfast',
       keyFile: '/var/lib/holdfast/master.key',
-      file: undefined,
       hostName: 'host-1',
       availabilityZone: 'nova',
       crossZoneAttach: true,
@@ -53,7 +53,21 @@ describe('configuration', () => {
       domainType: 'auto',
       history: { keepDays: 90, keepOperations: 1000 },
       bounds: { volumes: 8, instances: 16, processors: 4, keyDerivationMemoryMib: 1500, io: 8 },
-      deadlines: { shutdown: 60, boot: 120, softReboot: 120, detach: 160, commands: 60, services: 30, resume: 1800 },
+      deadlines: {
+        shutdown: 60,
+        boot: 120,
+        softReboot: 120,
+        detach: 160,
+        commands: 60,
+        services: 30,
+        resume: 1800,
+        attachments: 180,
+      },
+      cloud: { interface: 'public', insecure: false, attachments: 'auto' },
+      serviceUser: {},
+      keys: { backend: 'auto' },
+      vault: { auth: 'token', mount: 'secret', kvVersion: 2 },
+      ceph: {},
     })
   })
 
@@ -101,6 +115,18 @@ describe('configuration', () => {
     const leaves = (value: unknown): unknown[] =>
       typeof value === 'object' && value !== null ? Object.values(value).flatMap(leaves) : [value]
     assert.deepEqual(leaves(byFile).map(String).sort(), FIELDS.map(sample).map(String).sort())
+  })
+
+  it('knows who logs in to a cloud from its own fields, and where the embedded volume service is meant', async () => {
+    const yaml =
+      'cloud: {name: prod, auth_url: "https://k:5000/v3", username: holdfast, password_file: /run/pw, rbd_pools: "volumes, fast"}\n'
+    const { cloud, serviceUser } = await load(`${yaml}service_user: {username: nova, password_file: /run/nova}\n`)
+    assert.deepEqual([cloud.name, cloud.login?.username, cloud.login?.passwordFile], ['prod', 'holdfast', '/run/pw'])
+    assert.deepEqual(cloud.rbdPools, ['volumes', 'fast'])
+    assert.deepEqual([serviceUser.login?.authUrl, serviceUser.login?.username], ['https://k:5000/v3', 'nova'])
+    assert.equal((await load(yaml, { flags: { cloud: 'local' } })).cloud.name, undefined)
+    assert.equal((await load(yaml, { flags: { cloud: 'other' } })).cloud.name, 'other')
+    assert.equal((await load('cloud: {auth_url: "https://k:5000"}')).cloud.login, undefined)
   })
 
   it('takes relative paths of flags and environment from the working directory', async () => {

@@ -2,9 +2,12 @@ import { access } from 'node:fs/promises'
 import { availableParallelism, freemem, homedir, hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { HoldfastError } from '#src/core/error.ts'
+import { cloudConfig } from './cloud-config.ts'
 import { type Environment, fieldsFromEnvironment } from './environment.ts'
-import { FIELDS, type FieldValue } from './fields.ts'
+import type { FieldValue } from './field.ts'
+import { FIELDS } from './fields.ts'
 import type { HoldfastConfig } from './holdfast-config.ts'
+import { Layers } from './layers.ts'
 import { readTextFile } from './yaml-file.ts'
 
 /** Read if neither `--config` nor `HOLDFAST_CONFIG` names another, and if it is there. */
@@ -15,6 +18,8 @@ export interface ConfigFlags {
   readonly config?: string | undefined
   /** `--state DIR` */
   readonly state?: string | undefined
+  /** `--cloud NAME` */
+  readonly cloud?: string | undefined
 }
 
 /** What some defaults come from. */
@@ -61,12 +66,15 @@ export async function loadConfig(
 ): Promise<HoldfastConfig> {
   const cwd = surroundings.workingDirectory()
   const { file, values } = await fromFile(given.flags, given.env, surroundings)
-  const layers = new Layers([values, fieldsFromEnvironment(given.env, cwd)])
+  const layers = new Layers([values, fieldsFromEnvironment(given.env, cwd), fromFlags(given.flags)])
   const state = given.flags.state === undefined ? undefined : resolve(cwd, given.flags.state)
   const stateDirectory = state ?? layers.text('state_directory') ?? defaultState(given, surroundings)
   const keyFile = layers.text('key_file') ?? (await defaultKeyFile(stateDirectory, given.env, surroundings))
   return build(layers, { stateDirectory, keyFile, file, ...surroundings.machine() })
 }
+
+const fromFlags = ({ cloud }: ConfigFlags): ReadonlyMap<string, FieldValue> =>
+  new Map(cloud === undefined ? [] : [['cloud.name', cloud]])
 
 function build(
   layers: Layers,
@@ -111,7 +119,9 @@ function build(
       commands: layers.needInteger('deadlines.commands'),
       services: layers.needInteger('deadlines.services'),
       resume: layers.needInteger('deadlines.resume'),
+      attachments: layers.needInteger('deadlines.attachments'),
     },
+    ...cloudConfig(layers),
   }
 }
 
@@ -166,45 +176,4 @@ async function defaultKeyFile(state: string, env: Environment, surroundings: Con
     if (await surroundings.exists(path)) return path
   }
   return join(state, 'master.key')
-}
-
-/** Values by key, the last layer first, then the table's default. */
-class Layers {
-  readonly #layers: readonly ReadonlyMap<string, FieldValue>[]
-
-  constructor(layers: readonly ReadonlyMap<string, FieldValue>[]) {
-    const defaults = FIELDS.flatMap(({ key, fallback }) => (fallback === undefined ? [] : [[key, fallback] as const]))
-    this.#layers = [new Map(defaults), ...layers]
-  }
-
-  #get(key: string): FieldValue | undefined {
-    return this.#layers.findLast(layer => layer.has(key))?.get(key)
-  }
-
-  text(key: string): string | undefined {
-    const value = this.#get(key)
-    return typeof value === 'string' ? value : undefined
-  }
-
-  needText(key: string): string {
-    return this.text(key) ?? lacking(key)
-  }
-
-  needBoolean(key: string): boolean {
-    const value = this.#get(key)
-    return typeof value === 'boolean' ? value : lacking(key)
-  }
-
-  integer(key: string): number | undefined {
-    const value = this.#get(key)
-    return typeof value === 'number' ? value : undefined
-  }
-
-  needInteger(key: string): number {
-    return this.integer(key) ?? lacking(key)
-  }
-}
-
-function lacking(key: string): never {
-  throw new HoldfastError('internal', 'internal', `configuration field ${key} has no value of its type`)
 }

@@ -45,6 +45,10 @@ const service: Word = {
 
 /** Every command, by its file, with the method that it calls. */
 export const COMMANDS: Readonly<Record<string, Word | { readonly calls: readonly string[] }>> = {
+  'attachment-delete': service,
+  'attachment-list': asks,
+  'attachment-show': asks,
+  'cloud-check': asks,
   'host-status': asks,
   'instance-attach': { calls: ['instances.attach'] },
   'instance-console': asks,
@@ -61,6 +65,7 @@ export const COMMANDS: Readonly<Record<string, Word | { readonly calls: readonly
   'host-check': { calls: ['host.check', 'host.fix'] },
   'host-drill': asks,
   'host-resume': { calls: ['host.resume'] },
+  limits: asks,
   'operation-list': asks,
   'operation-resume': { calls: ['operations.resume'] },
   'operation-show': asks,

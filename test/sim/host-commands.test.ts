@@ -11,6 +11,12 @@ const faceOf = (rig: Rig): Holdfast => ({
   operations: rig.operations,
   host: rig.host,
   state: { check: async () => [], backups: async () => [], plan: async () => [], restore: async () => [] },
+  cloud: {
+    check: async () => {
+      throw new Error('there is no cloud here')
+    },
+    messagesOf: async () => [],
+  },
   hostStatus: async () => ({
     host: rig.world.hostName,
     bootId: rig.world.bootId,

@@ -2,6 +2,7 @@ import { argument, defineCommand, dryRun, flag, text } from '../define.ts'
 import { findVolume } from '../lookup.ts'
 import { printPlan } from '../report.ts'
 import { snapshotFields } from '../rows.ts'
+import { settledSnapshot } from '../settle.ts'
 import { formatFields } from '../table.ts'
 import { snapshotJson } from '../views.ts'
 
@@ -17,7 +18,7 @@ export const command = defineCommand({
     dryRun,
   },
   async run(context, options, volumeText) {
-    const holdfast = await context.open(options.dryRun ? 'read' : 'write')
+    const holdfast = await context.openVolumes(options.dryRun ? 'read' : 'write')
     const volume = await findVolume(holdfast, volumeText, context.signal)
     const force = options.force ?? false
     if (options.dryRun) {
@@ -27,8 +28,11 @@ export const command = defineCommand({
     }
     const request = options.name === undefined ? { force } : { force, name: options.name }
     const title = `snapshot volume ${volume.name ?? volume.id}`
-    const work = holdfast.volumes.createSnapshot(volume.id, request, context.signal)
-    const snapshot = await context.progress.during(title, work)
+    const work = async () => {
+      const accepted = await holdfast.volumes.createSnapshot(volume.id, request, context.signal)
+      return await settledSnapshot(holdfast, accepted, context.signal)
+    }
+    const snapshot = await context.progress.during(title, work())
     context.result(snapshotJson(snapshot), () => formatFields(snapshotFields(snapshot), context.paint))
   },
 })

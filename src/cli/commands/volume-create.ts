@@ -7,10 +7,11 @@ import { defineCommand, dryRun, flag, integer, optionalArgument, SIZE_RANGE, tex
 import { findSnapshot, findVolume, findVolumeType } from '../lookup.ts'
 import { printPlan } from '../report.ts'
 import { volumeFields } from '../rows.ts'
+import { settledVolume } from '../settle.ts'
 import { formatFields } from '../table.ts'
 import { volumeJson } from '../views.ts'
 
-const SOURCES = ['image', 'snapshot', 'source']
+const SOURCES = ['image', 'imageId', 'snapshot', 'source']
 const others = (own: string): { conflicts: string[] } => ({ conflicts: SOURCES.filter(name => name !== own) })
 
 export const command = defineCommand({
@@ -28,14 +29,16 @@ export const command = defineCommand({
     size: integer('--size <gib>', 'size in GiB; may be left out with --snapshot and --source', SIZE_RANGE),
     type: text('--type <type>', 'volume type'),
     image: text('--image <file>', 'raw or qcow2 image to write to it', others('image')),
+    imageId: text('--image-id <id>', "image of the cloud's image service", others('imageId')),
     snapshot: text('--snapshot <id>', 'snapshot to copy', others('snapshot')),
     source: text('--source <volume>', 'volume to copy', others('source')),
     zone: text('--availability-zone <zone>', 'availability zone'),
     multiattach: flag('--multiattach', 'more than one instance may have it'),
+    async: flag('--async', "do not wait until a cloud's volume service has made it"),
     dryRun,
   },
   async run(context, options, name) {
-    const holdfast = await context.open(options.dryRun ? 'read' : 'write')
+    const holdfast = await context.openVolumes(options.dryRun ? 'read' : 'write')
     const { signal } = context
     const snapshot = options.snapshot === undefined ? undefined : await findSnapshot(holdfast, options.snapshot, signal)
     const source = options.source === undefined ? undefined : await findVolume(holdfast, options.source, signal)
@@ -49,15 +52,20 @@ export const command = defineCommand({
       snapshotId: snapshot?.id,
       sourceVolumeId: source?.id,
       imageFile: options.image === undefined ? undefined : context.path(options.image),
+      ...(options.imageId !== undefined && { imageId: options.imageId }),
     }
     if (options.dryRun) return showPlan(context, holdfast, request, { snapshot, source, type })
-    const volume = await context.progress.during(title(request), holdfast.volumes.create(request, signal))
+    const work = async () => {
+      const accepted = await holdfast.volumes.create(request, signal)
+      return await settledVolume(holdfast, accepted, { what: 'make it', wait: options.async !== true, signal })
+    }
+    const volume = await context.progress.during(title(request), work())
     context.result(volumeJson(volume), () => formatFields(volumeFields(volume), context.paint))
   },
 })
 
-function title({ name, imageFile, snapshotId, sourceVolumeId }: CreateVolume): string {
-  const from = imageFile ?? snapshotId ?? sourceVolumeId
+function title({ name, imageFile, imageId, snapshotId, sourceVolumeId }: CreateVolume): string {
+  const from = imageFile ?? imageId ?? snapshotId ?? sourceVolumeId
   return `create volume${name === undefined ? '' : ` ${name}`}${from === undefined ? '' : ` from ${from}`}`
 }
 

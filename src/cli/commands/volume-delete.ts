@@ -1,6 +1,7 @@
 import { argument, defineCommand, dryRun } from '../define.ts'
 import { findVolume } from '../lookup.ts'
 import { printPlan } from '../report.ts'
+import { volumeGone } from '../settle.ts'
 import { safeText } from '../terminal-text.ts'
 
 export const command = defineCommand({
@@ -14,7 +15,7 @@ export const command = defineCommand({
   arguments: [argument('VOLUME', 'name or id')],
   options: { dryRun },
   async run(context, options, text) {
-    const holdfast = await context.open(options.dryRun ? 'read' : 'write')
+    const holdfast = await context.openVolumes(options.dryRun ? 'read' : 'write')
     const volume = await findVolume(holdfast, text, context.signal, { strict: true })
     if (options.dryRun) {
       const { volumePlans } = await import('#src/index.ts')
@@ -24,7 +25,11 @@ export const command = defineCommand({
       )
     }
     const label = volume.name ?? volume.id
-    await context.progress.during(`delete volume ${label}`, holdfast.volumes.delete(volume.id, context.signal))
+    const work = async () => {
+      await holdfast.volumes.delete(volume.id, context.signal)
+      await volumeGone(holdfast, volume, context.signal)
+    }
+    await context.progress.during(`delete volume ${label}`, work())
     context.result({ id: volume.id, name: volume.name, deleted: true }, () => `volume ${safeText(label)} is deleted\n`)
   },
 })

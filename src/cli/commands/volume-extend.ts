@@ -2,6 +2,7 @@ import { argument, defineCommand, dryRun, integerArgument, SIZE_RANGE } from '..
 import { findVolume } from '../lookup.ts'
 import { printPlan } from '../report.ts'
 import { volumeFields } from '../rows.ts'
+import { settledVolume } from '../settle.ts'
 import { formatFields } from '../table.ts'
 import { volumeJson } from '../views.ts'
 
@@ -11,7 +12,7 @@ export const command = defineCommand({
   arguments: [argument('VOLUME', 'name or id'), integerArgument('SIZE', 'new size in GiB', SIZE_RANGE)],
   options: { dryRun },
   async run(context, options, text, size) {
-    const holdfast = await context.open(options.dryRun ? 'read' : 'write')
+    const holdfast = await context.openVolumes(options.dryRun ? 'read' : 'write')
     const volume = await findVolume(holdfast, text, context.signal)
     if (options.dryRun) {
       const { volumePlans } = await import('#src/index.ts')
@@ -21,7 +22,12 @@ export const command = defineCommand({
       )
     }
     const title = `extend volume ${volume.name ?? volume.id} to ${size} GiB`
-    const extended = await context.progress.during(title, holdfast.volumes.extend(volume.id, size, context.signal))
+    const { signal } = context
+    const work = async () => {
+      const accepted = await holdfast.volumes.extend(volume.id, size, signal)
+      return await settledVolume(holdfast, accepted, { what: `extend it to ${size} GiB`, wait: true, signal })
+    }
+    const extended = await context.progress.during(title, work())
     context.result(volumeJson(extended), () => formatFields(volumeFields(extended), context.paint))
   },
 })

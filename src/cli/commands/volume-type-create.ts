@@ -26,7 +26,7 @@ export const command = defineCommand({
   async run(context, options, name) {
     const encryption = encryptionOf(options.provider, options.cipher, options.keySize)
     const request = { name, encryption, multiattach: options.multiattach }
-    const holdfast = await context.open(options.dryRun ? 'read' : 'write')
+    const holdfast = await context.openVolumes(options.dryRun ? 'read' : 'write')
     if (options.dryRun) {
       const { volumePlans } = await import('#src/index.ts')
       return printPlan(

@@ -9,7 +9,7 @@ export const command = defineCommand({
   arguments: [argument('TYPE', 'name or id')],
   options: { dryRun },
   async run(context, options, text) {
-    const holdfast = await context.open(options.dryRun ? 'read' : 'write')
+    const holdfast = await context.openVolumes(options.dryRun ? 'read' : 'write')
     const type = await findVolumeType(holdfast, text, context.signal, { strict: true })
     if (options.dryRun) {
       const { volumePlans } = await import('#src/index.ts')

@@ -1,8 +1,8 @@
 import { HoldfastError } from '#src/core/error.ts'
 import type { CreateInstance, InstanceView, OperationResult, PlanRequest, RunOptions } from '#src/engine/api.ts'
-import type { Holdfast } from '#src/holdfast.ts'
+import type { CloudStatus, Holdfast } from '#src/holdfast.ts'
 import type { OperationKind, OperationRecord } from '#src/journal/operation.ts'
-import type { CreateVolume, Snapshot, Volume, VolumeType } from '#src/volumes/volume-service.ts'
+import type { Attachment, CreateVolume, Snapshot, Volume, VolumeType } from '#src/volumes/volume-service.ts'
 import { type FakeHostState, fakeHost, fakeHostState } from './fake-host.ts'
 
 const ID = (group: string, number: number): string =>
@@ -101,6 +101,11 @@ export interface FakeState {
   limits: { volumes: number; gigabytes: number; snapshots: number }
   consoleLog: string
   host: FakeHostState
+  cloud: CloudStatus
+  /** What `settled` gives instead of what was asked for, by id. */
+  settled: Map<string, Volume | undefined>
+  messages: Map<string, readonly string[]>
+  attachments: Attachment[]
   closed: number
 }
 
@@ -116,6 +121,26 @@ export const fakeState = (parts: Partial<FakeState> = {}): FakeState => ({
   limits: { volumes: -1, gigabytes: -1, snapshots: -1 },
   consoleLog: '/nowhere/console.log',
   host: fakeHostState(),
+  cloud: {
+    name: 'prod',
+    authUrl: 'https://keystone.example:5000/v3',
+    userId: ID('d', 1),
+    projectId: ID('d', 2),
+    roles: ['member', 'creator'],
+    region: 'RegionOne',
+    features: [
+      { name: 'block storage', available: true, detail: '3.0 to 3.71' },
+      {
+        name: 'service token',
+        available: false,
+        detail: 'no service user is configured',
+        hint: 'configure service_user',
+      },
+    ],
+  },
+  settled: new Map(),
+  messages: new Map(),
+  attachments: [],
   closed: 0,
   ...parts,
 })
@@ -143,6 +168,7 @@ export function fakeHoldfast(state: FakeState): Holdfast {
     operations: partly('operations', fakeOperations(state)),
     host: fakeHost(state),
     state: partly('state', {}),
+    cloud: { check: async () => state.cloud, messagesOf: async id => state.messages.get(id) ?? [] },
     hostStatus: async () => ({
       host: 'host-1',
       bootId: 'boot',
@@ -161,7 +187,14 @@ export function fakeHoldfast(state: FakeState): Holdfast {
   }
 }
 
+const keep = <T extends { readonly id: string }>(rows: Map<string, T>, row: T): T => {
+  rows.set(row.id, row)
+  return row
+}
+
 function fakeVolumes(state: FakeState): Partial<Holdfast['volumes']> {
+  const kept = new Map<string, Volume>()
+  const keptSnapshots = new Map<string, Snapshot>()
   const call = (...call: FakeState['calls'][number]) => {
     state.calls.push(call)
   }
@@ -175,12 +208,25 @@ function fakeVolumes(state: FakeState): Partial<Holdfast['volumes']> {
     create: async (request: CreateVolume, signal) => {
       call('volumes.create', request)
       await state.work('volume-create', { signal })
-      return volume({ id: ID('a', 99), name: request.name ?? null, size: request.size ?? 1 })
+      return keep(kept, volume({ id: ID('a', 99), name: request.name ?? null, size: request.size ?? 1 }))
+    },
+    settled: async id => (state.settled.has(id) ? state.settled.get(id) : kept.get(id)),
+    snapshotSettled: async id => keptSnapshots.get(id),
+    attachmentGet: async id =>
+      found(
+        'attachment',
+        state.attachments.find(one => one.id === id),
+      ),
+    attachmentGetAll: async ({ volumeId }) =>
+      state.attachments.filter(one => volumeId === undefined || one.volumeId === volumeId),
+    attachmentDelete: async id => {
+      call('volumes.attachmentDelete', id)
+      return 'made'
     },
     delete: async id => call('volumes.delete', id),
     extend: async (id, size) => {
       call('volumes.extend', id, size)
-      return volume({ id, size })
+      return keep(kept, volume({ id, size }))
     },
     getSnapshot: async id =>
       found(
@@ -190,7 +236,7 @@ function fakeVolumes(state: FakeState): Partial<Holdfast['volumes']> {
     getAllSnapshots: async () => state.snapshots,
     createSnapshot: async (id, request) => {
       call('volumes.createSnapshot', id, request)
-      return snapshot({ volumeId: id, name: request.name ?? null })
+      return keep(keptSnapshots, snapshot({ volumeId: id, name: request.name ?? null }))
     },
     deleteSnapshot: async id => call('volumes.deleteSnapshot', id),
     getAllVolumeTypes: async () => state.types,
