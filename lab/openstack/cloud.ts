@@ -13,6 +13,8 @@ export interface Lab {
   /** Keystone's v3 address, such as `http://127.0.0.1:5000/v3`. */
   readonly authUrl: string
   readonly region: string
+  /** Addresses by service type: identity, block-storage, key-manager, compute; for a person, the catalog has them too. */
+  readonly endpoints: Readonly<Record<string, string>>
   /** By name: admin, demo, demo-nokey, demo-reader, alt, small; nova, cinder and barbican in project `service`. */
   readonly users: Readonly<Record<string, LabUser>>
   /** Project ids by name: admin, demo, alt, small, service. */

@@ -15,7 +15,7 @@ export async function ensureCloudsFile(dir: string, facts: Facts): Promise<strin
 /** Writes clouds.yaml with one cloud per user, called `lab-` and the user's name. */
 export async function writeCloudsFile(dir: string, facts: Facts): Promise<void> {
   const path = join(dir, 'clouds.yaml')
-  await writeFile(`${path}.${process.pid}`, stringify({ clouds: cloudsOf(facts) }), { mode: 0o600 })
+  await writeFile(`${path}.${process.pid}`, stringify({ clouds: cloudsOf(facts) }))
   await rename(`${path}.${process.pid}`, path)
 }
 

@@ -10,6 +10,7 @@ const LabFile = Compile(
   Type.Object({
     auth_url: Type.String(),
     region: Type.String(),
+    endpoints: Type.Record(Type.String(), Type.String()),
     users: Type.Record(Type.String(), Type.Object({ password: Type.String(), project: Type.String() })),
     projects: Type.Record(Type.String(), Type.String()),
     volume_types: Type.Record(Type.String(), Type.String()),
@@ -24,6 +25,7 @@ export async function readLab(dir: string): Promise<Omit<Lab, 'stop'>> {
   return {
     ...facts,
     dir,
+    endpoints: file.endpoints,
     projects: file.projects,
     volumeTypes: file.volume_types,
     cloudsFile: await ensureCloudsFile(dir, facts),
