@@ -134,7 +134,11 @@ describe('keys at Barbican', () => {
     const id = await open().create(AES)
     const other = new FakeKeyManagerClient(server, { project: 'alt' })
     const nobody = new FakeKeyManagerClient(server, { roles: ['member'] })
-    for (const work of [open({}, other).get(id), open({}, other).delete(id), open({}, nobody).create(AES)]) {
+    for (const work of [
+      () => open({}, other).get(id),
+      () => open({}, other).delete(id),
+      () => open({}, nobody).create(AES),
+    ]) {
       await assert.rejects(work, error => {
         assert.ok(isServiceError(error))
         assert.deepEqual([error.kind, error.code, error.status], ['forbidden', 'key-forbidden', 403])
@@ -153,8 +157,8 @@ describe('keys at Barbican', () => {
     client.fault = () => {
       throw new HoldfastError('unavailable', 'endpoint-unreachable', 'connection to 127.0.0.1:9311 refused')
     }
-    for (const work of [open().get(id), open().create(AES), open().delete(id), open().list()]) {
-      await refused(work, 'key-manager-unavailable', /connection to 127\.0\.0\.1:9311 refused/)
+    for (const work of [() => open().get(id), () => open().create(AES), () => open().delete(id), () => open().list()]) {
+      await refused(work(), 'key-manager-unavailable', /connection to 127\.0\.0\.1:9311 refused/)
     }
     client.fault = () => ({ status: 400, body: { code: 400, title: 'Bad Request', description: 'Malformed JSON' } })
     await refused(open().get(id), 'key-refused', /Malformed JSON/)
@@ -234,8 +238,12 @@ describe('keys at Barbican', () => {
     const keys = open()
     const id = await keys.create(AES)
     const { consumers } = keys
-    for (const work of [consumers.add(id, VOLUME), consumers.remove(id, VOLUME), consumers.list(id)]) {
-      await refused(work, 'key-consumers-unsupported', /microversion 1\.1/)
+    for (const work of [
+      () => consumers.add(id, VOLUME),
+      () => consumers.remove(id, VOLUME),
+      () => consumers.list(id),
+    ]) {
+      await refused(work(), 'key-consumers-unsupported', /microversion 1\.1/)
     }
   })
 })

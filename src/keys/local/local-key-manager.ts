@@ -1,9 +1,10 @@
 import type { Change } from '#src/core/change.ts'
-import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
+import { HoldfastError } from '#src/core/error.ts'
 import { isUuid } from '#src/core/names.ts'
 import { Secret } from '#src/core/secret.ts'
 import type { Host } from '#src/host/host.ts'
 import { TEMPORARY_SUFFIX } from '#src/host/node-files.ts'
+import { inWordsOfPort } from '../file-failure.ts'
 import type { Key, KeyManager, KeySpec } from '../key-manager.ts'
 import { type MasterKeySource, readMasterKey } from './master-key.ts'
 import { seal, unseal } from './sealed-key.ts'
@@ -33,7 +34,7 @@ export class LocalKeyManager implements KeyManager {
   async create(spec: KeySpec, signal?: AbortSignal): Promise<string> {
     signal?.throwIfAborted()
     const { files, random } = this.#host
-    return await mapped(async () => {
+    return await inWordsOfPort(async () => {
       using master = await readMasterKey(this.#host, this.#options.masterKey)
       await files.makeDirectory(this.#options.directory, 0o700)
       await this.#clean()
@@ -46,7 +47,7 @@ export class LocalKeyManager implements KeyManager {
 
   async get(id: string, signal?: AbortSignal): Promise<Key> {
     signal?.throwIfAborted()
-    return await mapped(async () => {
+    return await inWordsOfPort(async () => {
       const path = this.#path(id)
       const bytes = isUuid(id) ? await this.#host.files.read(path) : undefined
       if (!bytes) throw notFound(id, this.#options.directory)
@@ -57,7 +58,7 @@ export class LocalKeyManager implements KeyManager {
 
   async list(signal?: AbortSignal): Promise<readonly string[]> {
     signal?.throwIfAborted()
-    const names = await mapped(() => this.#names())
+    const names = await inWordsOfPort(() => this.#names())
     const ids = names.filter(name => name.endsWith(SUFFIX)).map(name => name.slice(0, -SUFFIX.length))
     return ids.filter(isUuid).sort()
   }
@@ -65,7 +66,7 @@ export class LocalKeyManager implements KeyManager {
   async delete(id: string, signal?: AbortSignal): Promise<Change> {
     signal?.throwIfAborted()
     if (!isUuid(id)) return 'already'
-    return (await mapped(() => this.#host.files.remove(this.#path(id)))) ? 'made' : 'already'
+    return (await inWordsOfPort(() => this.#host.files.remove(this.#path(id)))) ? 'made' : 'already'
   }
 
   #path(id: string): string {
@@ -84,20 +85,6 @@ export class LocalKeyManager implements KeyManager {
       for (const name of left) await this.#host.files.remove(`${this.#options.directory}/${name}`)
     })()
     return this.#cleaned
-  }
-}
-
-/** Failures of the file system in the words of the port. */
-async function mapped<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!isHoldfastError(error) || !['forbidden', 'read-only', 'io-error'].includes(error.code)) throw error
-    const [kind, code] =
-      error.kind === 'forbidden'
-        ? (['forbidden', 'key-forbidden'] as const)
-        : (['unavailable', 'key-manager-unavailable'] as const)
-    throw new HoldfastError(kind, code, error.message, { cause: error, details: error.details })
   }
 }
 
