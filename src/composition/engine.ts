@@ -3,7 +3,6 @@ import type { HoldfastConfig } from '#src/config/holdfast-config.ts'
 import { LocalConnector } from '#src/connectors/local/local-connector.ts'
 import { KeyedLock } from '#src/core/concurrency.ts'
 import { LuksEncryptor } from '#src/encryptors/luks/luks-encryptor.ts'
-import { LibvirtSecrets } from '#src/encryptors/native/libvirt-secrets.ts'
 import { NativeEncryptor } from '#src/encryptors/native/native-encryptor.ts'
 import { NoopEncryptor } from '#src/encryptors/noop/noop-encryptor.ts'
 import type { Instances, Operations } from '#src/engine/api.ts'
@@ -20,7 +19,7 @@ import { isStateLocked } from '#src/host/state-lock.ts'
 import type { Hypervisor } from '#src/hypervisor/hypervisor.ts'
 import { LibvirtHypervisor } from '#src/hypervisor/libvirt/libvirt-hypervisor.ts'
 import type { KeyManager } from '#src/keys/key-manager.ts'
-import { Libvirt } from '#src/libvirt/index.ts'
+import { Libvirt, LibvirtSecrets } from '#src/libvirt/index.ts'
 import { BridgeNic } from '#src/nics/bridge/bridge-nic.ts'
 import type { Store } from '#src/store/store.ts'
 import type { VolumeService } from '#src/volumes/volume-service.ts'
@@ -69,7 +68,7 @@ async function realParts({ host, config, store, volumes, keys, onClose }: Engine
     connectors: new Map([['local', new LocalConnector(host, { pool: join(config.stateDirectory, 'volumes/pool') })]]),
     encryptors: {
       'dm-crypt': new LuksEncryptor(host),
-      native: new NativeEncryptor(host, new LibvirtSecrets(libvirt)),
+      native: new NativeEncryptor(host, new LibvirtSecrets(libvirt, 'volume')),
       none: new NoopEncryptor(),
     },
     hypervisor,

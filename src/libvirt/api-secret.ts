@@ -2,7 +2,7 @@ import type { Caller } from './api-connect.ts'
 import type { CallOptions } from './options.ts'
 import type { SecretRef } from './types.ts'
 
-/** `virSecret…`. Reading a value back is left out on purpose. */
+/** `virSecret…` */
 export class SecretApi {
   readonly #caller: Caller
 
@@ -35,6 +35,13 @@ export class SecretApi {
    */
   async setValue(secret: SecretRef, value: Uint8Array, options?: CallOptions): Promise<void> {
     await this.#caller.call('secretSetValue', { secret, value, flags: 0 }, options)
+  }
+
+  /**
+   * The value, which is the caller's to wipe. `INVALID_SECRET` for a private secret, `NO_SECRET` for one without a value.
+   */
+  async getValue(secret: SecretRef, options?: CallOptions): Promise<Uint8Array> {
+    return (await this.#caller.call('secretGetValue', { secret, flags: 0 }, options)).value
   }
 
   async undefine(secret: SecretRef, options?: CallOptions): Promise<void> {

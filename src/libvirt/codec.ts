@@ -61,6 +61,17 @@ export const opaque = (max: number): Codec<Uint8Array> => ({
   read: reader => Uint8Array.from(reader.opaque(max)),
 })
 
+/** As `opaque`, for secrets: reading leaves zeros where the bytes were. */
+export const opaqueOnce = (max: number): Codec<Uint8Array> => ({
+  write: (writer, value) => writer.opaque(value, max),
+  read(reader) {
+    const view = reader.opaque(max)
+    const copy = Uint8Array.from(view)
+    view.fill(0)
+    return copy
+  },
+})
+
 /** Exactly `length` bytes. Reading gives a copy. */
 export const fixedOpaque = (length: number): Codec<Uint8Array> => ({
   write(writer, value) {

@@ -26,5 +26,14 @@ export {
 export type { ConnectionChange, ConnectionListener, EventListener, Subscription } from './event-hub.ts'
 export type { CallOptions, LibvirtOptions } from './options.ts'
 export type { Args, EventMessage, EventName, ProcedureName, Result } from './protocol.ts'
+export {
+  type KeptSecret,
+  LibvirtSecrets,
+  readSecretValue,
+  type SecretFacts,
+  type SecretPurpose,
+  type Secrets,
+  secretXml,
+} from './secrets.ts'
 export type { Domain, SecretRef, TypedParameter, TypedValue } from './types.ts'
 export { XdrError } from './xdr.ts'

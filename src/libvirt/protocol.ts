@@ -5,6 +5,7 @@ import {
   int,
   nothing,
   opaque,
+  opaqueOnce,
   optional,
   struct,
   uhyper,
@@ -161,6 +162,7 @@ export const procedures = {
   secretLookupByUsage: procedure(147, struct({ usageType: int, usageID: text }), secretResult),
   secretGetXMLDesc: procedure(143, struct({ secret, flags: uint }), struct({ xml: text })),
   secretSetValue: procedure(144, struct({ secret, value: opaque(Limit.SECRET_VALUE), flags: uint }), nothing),
+  secretGetValue: procedure(145, struct({ secret, flags: uint }), struct({ value: opaqueOnce(Limit.SECRET_VALUE) })),
   secretUndefine: procedure(146, struct({ secret }), nothing),
 } as const
 

@@ -7,11 +7,10 @@ import { type HoldfastError, hasCode } from '#src/core/error.ts'
 import { Secret } from '#src/core/secret.ts'
 import type { CommandRequest, Host } from '#src/host/host.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
+import { type Secrets, secretXml } from '#src/libvirt/index.ts'
 import { encryptorConformance, RIGHT, WRONG } from '../conformance.ts'
 import { headOf, makeLuksFile, spoilLuks } from '../test-volumes.ts'
-import { secretXml } from './libvirt-secrets.ts'
 import { NativeEncryptor } from './native-encryptor.ts'
-import type { VolumeSecrets } from './volume-secrets.ts'
 
 const ran: CommandRequest[] = []
 const real = createNodeHost()
@@ -32,7 +31,7 @@ interface Kept {
 }
 
 /** What a hypervisor keeps, in memory. */
-function keptSecrets(): VolumeSecrets & { readonly kept: Kept[] } {
+function keptSecrets(): Secrets & { readonly kept: Kept[] } {
   const kept: Kept[] = []
   return {
     kept,
@@ -159,7 +158,7 @@ describe('the native encryptor', () => {
   })
 
   it('escapes what goes into XML (I10)', () => {
-    const xml = secretXml({ uuid: 'u', usage: `</volume>"&'`, description: '<x>' })
+    const xml = secretXml('volume', { uuid: 'u', usage: `</volume>"&'`, description: '<x>' })
     assert.ok(xml.includes('<volume>&lt;/volume&gt;&quot;&amp;&apos;</volume>'), xml)
     assert.ok(xml.includes('<description>&lt;x&gt;</description>'), xml)
   })

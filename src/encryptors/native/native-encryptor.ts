@@ -4,9 +4,9 @@ import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
+import type { KeptSecret, Secrets } from '#src/libvirt/index.ts'
 import type { DerivationCost, Encryptor, LockRequest, Unlocked, UnlockRequest, ViewFacts } from '../encryptor.ts'
 import { checkLuksVolume, checkPassphrase } from '../luks-volume.ts'
-import type { VolumeSecret, VolumeSecrets } from './volume-secrets.ts'
 
 /** Begins the description of each of our secrets; the volume's id follows. */
 const DESCRIPTION = 'Holdfast: passphrase of volume'
@@ -19,9 +19,9 @@ export class NativeEncryptor implements Encryptor {
   readonly mechanism = 'native'
   readonly needsBlock = false
   readonly #host: Host
-  readonly #secrets: VolumeSecrets
+  readonly #secrets: Secrets
 
-  constructor(host: Host, secrets: VolumeSecrets) {
+  constructor(host: Host, secrets: Secrets) {
     this.#host = host
     this.#secrets = secrets
   }
@@ -85,7 +85,7 @@ export class NativeEncryptor implements Encryptor {
   }
 
   /** @throws HoldfastError `secret-foreign` (conflict) if the usage is taken by a secret that is not ours */
-  async #find(volumeId: string, signal?: AbortSignal): Promise<VolumeSecret | undefined> {
+  async #find(volumeId: string, signal?: AbortSignal): Promise<KeptSecret | undefined> {
     const secret = await this.#secrets.lookupByUsage(volumeId, signal)
     if (!secret || secret.uuid === volumeId) return secret
     throw new HoldfastError(

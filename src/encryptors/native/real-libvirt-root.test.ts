@@ -6,10 +6,9 @@ import { after, before, describe, it } from 'node:test'
 import { type PrivateLibvirtd, startPrivateLibvirtd } from '#lab/libvirtd.ts'
 import { HoldfastError, hasCode } from '#src/core/error.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
-import { Libvirt } from '#src/libvirt/index.ts'
+import { Libvirt, LibvirtSecrets, readSecretValue } from '#src/libvirt/index.ts'
 import { encryptorConformance } from '../conformance.ts'
 import { headOf, makeLuksFile, spoilLuks } from '../test-volumes.ts'
-import { LibvirtSecrets } from './libvirt-secrets.ts'
 import { NativeEncryptor } from './native-encryptor.ts'
 
 const skip = process.getuid?.() === 0 ? false : 'needs root, for a libvirtd of its own'
@@ -24,7 +23,7 @@ describe('secrets of a real libvirt', { skip }, () => {
     dir = await mkdtemp(join(tmpdir(), 'hf-'))
     daemon = await startPrivateLibvirtd({ dir })
     libvirt = new Libvirt({ socketPath: daemon.socketPath })
-    secrets = new LibvirtSecrets(libvirt)
+    secrets = new LibvirtSecrets(libvirt, 'volume')
   })
   after(async () => {
     await libvirt.close()
@@ -42,7 +41,7 @@ describe('secrets of a real libvirt', { skip }, () => {
       drop: async ({ source }) => {
         await host.files.remove(source.path)
       },
-      restart: async () => new NativeEncryptor(host, new LibvirtSecrets(libvirt)),
+      restart: async () => new NativeEncryptor(host, new LibvirtSecrets(libvirt, 'volume')),
       [Symbol.asyncDispose]: async () => {
         for (const secret of await libvirt.connect.listAllSecrets()) await libvirt.secret.undefine(secret)
         await rm(folder, { recursive: true })
@@ -51,6 +50,7 @@ describe('secrets of a real libvirt', { skip }, () => {
   })
 
   const uuid = '00000000-0000-4000-8000-00000000000a'
+  const other = '00000000-0000-4000-8000-00000000000b'
   const secret = { uuid, usage: `a <volume> & "more"`, description: 'Holdfast: <test> & more' }
   const value = new TextEncoder().encode('6f70656e')
 
@@ -69,14 +69,43 @@ describe('secrets of a real libvirt', { skip }, () => {
     assert.equal(await secrets.undefine(uuid), false)
   })
 
+  it('of a Ceph user are apart from those of volumes, and are private too', async () => {
+    const ceph = new LibvirtSecrets(libvirt, 'ceph')
+    await secrets.define(secret)
+    await ceph.define({ ...secret, uuid: other })
+    await ceph.setValue(other, value)
+    assert.deepEqual(await ceph.lookupByUsage(secret.usage), { uuid: other, hasValue: true })
+    assert.deepEqual(await secrets.lookupByUsage(secret.usage), { uuid, hasValue: false })
+    assert.deepEqual(await ceph.list(), [{ ...secret, uuid: other }])
+    const xml = await libvirt.secret.getXMLDesc(await libvirt.secret.lookupByUUID(other))
+    assert.match(xml, /ephemeral='yes' private='yes'/)
+    assert.match(xml, /<usage type='ceph'>\s*<name>/)
+    await assert.rejects(ceph.define({ ...secret, usage: 'x' }), error => hasCode(error, 'secret-foreign'))
+    for (const one of [uuid, other]) assert.equal(await ceph.undefine(one), true)
+  })
+
+  it('of others can be read unless they are private or empty', async () => {
+    const operators = `<secret ephemeral='no' private='no'><uuid>${other}</uuid><usage type='ceph'><name>client.x</name></usage></secret>`
+    assert.equal(await readSecretValue(libvirt, other), undefined)
+    const theirs = await libvirt.secret.defineXML(operators)
+    assert.equal(await readSecretValue(libvirt, other), undefined)
+    await libvirt.secret.setValue(theirs, value)
+    assert.deepEqual((await readSecretValue(libvirt, other))?.reveal(), value)
+    await secrets.define(secret)
+    await secrets.setValue(uuid, value)
+    assert.equal(await readSecretValue(libvirt, uuid), undefined)
+    await secrets.undefine(uuid)
+    await libvirt.secret.undefine(theirs)
+  })
+
   it('are refused where another secret has the UUID or the usage, which stays', async () => {
     await secrets.define(secret)
     const others = [
       { ...secret, usage: 'another' },
       { ...secret, uuid: '00000000-0000-4000-8000-00000000000b' },
     ]
-    for (const other of others) {
-      await assert.rejects(secrets.define(other), (error: HoldfastError) => {
+    for (const wanted of others) {
+      await assert.rejects(secrets.define(wanted), (error: HoldfastError) => {
         assert.equal(error.code, 'secret-foreign')
         assert.ok(error.message.includes(uuid), error.message)
         return true
