@@ -21,6 +21,8 @@ const ENTRIES = {
   crash: ['test/crash/main.ts'],
   sim: ['test/sim/run.ts'],
   lab: ['lab/uml/run.ts'],
+  'cloud-up': ['lab/openstack/main.ts', 'up'],
+  'cloud-down': ['lab/openstack/main.ts', 'down'],
 }
 
 async function main([verb, ...args]) {
@@ -43,7 +45,7 @@ async function ensureHost(verb) {
   const unfit = needs.packages.length > 0 && (process.platform !== 'linux' || process.arch !== 'x64')
   const stuck = unfit || (packages.length > 0 && !mayInstall()) || (kernel && findProgram('apt-get') === undefined)
   if (stuck) throw new Stop(screen(verb, packages, kernel, unfit), EXIT_UNAVAILABLE)
-  if (packages.length > 0) await installPackages(packages)
+  if (packages.length > 0) await installPackages(packages, { idle: needs.idle })
   if (kernel) await fetchKernel(ROOT)
 }
 

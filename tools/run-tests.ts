@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { filesOf } from '#lab/uml/run-suite.ts'
 import { LAB_ONLY, SUITES } from '#lab/uml/suites.ts'
 import { CLONE } from '#lab/uml/uml.ts'
+import { cloudStage } from './testing/cloud-stage.ts'
 import type { TestLine } from './testing/report.ts'
 import { runFiles, runGuest, runTool, type StageResult } from './testing/stages.ts'
 
@@ -14,6 +15,8 @@ npm run test:unit [-- FILE…]    tests beside the code: no root, no lab, second
 interface Stage {
   readonly name: string
   readonly why?: string
+  /** Begins, before any stage runs, with what takes long and disturbs no other stage. */
+  prepare?(): void
   run(): Promise<StageResult>
 }
 
@@ -21,6 +24,9 @@ interface Stage {
 const REAL = ['lab/**/*.test.ts', 'src/**/real.test.ts']
 /** Of these the ones that boot a guest again and again: minutes, told apart so that each has a time limit of its own. */
 const KILLS = ['lab/kills/**/*.test.ts']
+/** Those that share one real cloud: against its services, and with guests on its volumes. */
+const CLOUD = ['lab/openstack/**/*.test.ts']
+const CLOUD_GUESTS = ['lab/native-cloud/**/*.test.ts']
 /** Beside the code, but on real devices or daemons of this machine: by convention named so. */
 const ROOT = ['src/**/*-root.test.ts']
 const UNIT_LIMIT_MS = 120_000
@@ -50,12 +56,13 @@ async function unitStages(wanted: readonly string[]): Promise<readonly Stage[]> 
 
 /** All of them, or those that hold one of the wanted files. */
 async function allStages(wanted: readonly string[]): Promise<readonly Stage[]> {
-  const [here, lab] = [chosen(await filesHere(HERE, REAL), wanted), chosen(await filesHere(REAL, KILLS), wanted)]
+  const here = chosen(await filesHere(HERE, REAL), wanted)
+  const lab = chosen(await filesHere(REAL, [...KILLS, ...CLOUD, ...CLOUD_GUESTS]), wanted)
   const kills = chosen(await filesHere(KILLS, []), wanted)
   const guests = await Promise.all(
     SUITES.map(async suite => ({ suite, files: chosen(await filesOf(suite.tests), wanted) })),
   )
-  const root = process.getuid?.() === 0 ? {} : { why: 'the kernel lab needs root' }
+  const root = process.getuid?.() === 0 ? {} : { why: 'the lab needs root' }
   const tools: readonly Stage[] = [
     { name: 'biome', run: () => runTool('biome', ['check', '.']) },
     { name: 'types', run: () => runTool('tsc', ['--noEmit']) },
@@ -63,6 +70,7 @@ async function allStages(wanted: readonly string[]): Promise<readonly Stage[]> {
   return [
     ...(wanted.length === 0 ? tools : []),
     ...(here.length > 0 ? [{ name: 'tests', run: () => runFiles(here, { timeoutMs: LIMIT_MS }) }] : []),
+    ...(await cloudStages(wanted)).map(stage => ({ ...stage, ...root })),
     ...(lab.length > 0
       ? [{ name: 'lab', ...root, run: () => runFiles(lab, { timeoutMs: LIMIT_MS, concurrency: 1 }) }]
       : []),
@@ -73,6 +81,17 @@ async function allStages(wanted: readonly string[]): Promise<readonly Stage[]> {
       .filter(({ files }) => files.length > 0)
       .map(({ suite, files }) => ({ name: `lab ${suite.name}`, ...root, run: () => runGuest(suite, files) })),
   ]
+}
+
+async function cloudStages(wanted: readonly string[]): Promise<readonly Stage[]> {
+  const services = chosen(await filesHere(CLOUD, []), wanted)
+  const guests = chosen(await filesHere(CLOUD_GUESTS, []), wanted)
+  if (services.length + guests.length === 0) return []
+  const stage = cloudStage([
+    { files: services, timeoutMs: LIMIT_MS, concurrency: 2 },
+    { files: guests, timeoutMs: LIMIT_MS, concurrency: 1 },
+  ])
+  return [{ name: 'lab cloud', ...stage }]
 }
 
 /** Whoever asks for more power cuts gives them time: one takes 10 s, or 25 with a real libvirt. */
@@ -89,6 +108,7 @@ const chosen = (files: readonly string[], wanted: readonly string[]): readonly s
 async function runStages(stages: readonly Stage[]): Promise<number> {
   const totals = { passed: 0, failed: 0 }
   const skips: string[] = []
+  for (const stage of stages) if (stage.why === undefined) stage.prepare?.()
   for (const stage of stages) {
     if (stage.why !== undefined) {
       skips.push(`${stage.name}: ${stage.why}`)

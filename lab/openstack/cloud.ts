@@ -1,3 +1,4 @@
+import { holdCloud } from './held-cloud.ts'
 import { readLab } from './lab-file.ts'
 
 /** Who may log in: with this password, into this project (its name), in the domain `Default`. */
@@ -36,9 +37,13 @@ export interface LabCeph {
   readonly adminKeyring: string
 }
 
-/** Joins the cloud in the folder that `HOLDFAST_CLOUD_DIR` names. */
+/**
+ * The cloud for tests: the one that `HOLDFAST_CLOUD_DIR` names, as all files of one `npm test` share it, or else one that is
+ * started for this call, with packages that are there already.
+ */
 export async function openstackLab(): Promise<Lab> {
   const dir = process.env.HOLDFAST_CLOUD_DIR
-  if (!dir) throw new Error('HOLDFAST_CLOUD_DIR names no cloud')
-  return { ...(await readLab(dir)), stop: async () => {} }
+  if (dir) return { ...(await readLab(dir)), stop: async () => {} }
+  const held = await holdCloud({ ceph: true })
+  return { ...(await readLab(held.dir)), stop: () => held.stop() }
 }

@@ -1,7 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from './context.ts'
-import { renderTo } from './templates.ts'
+import { renderTo, writeConfiguration } from './templates.ts'
 
 const EPMD = '/usr/bin/epmd'
 const SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server'
@@ -12,7 +12,7 @@ const ERLANG = '-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none +s
 export async function startRabbitmq(context: Context): Promise<void> {
   const { daemons, settings } = context
   const { dir, ports } = settings
-  const configuration = await writeConfiguration(context)
+  const configuration = await configure(context)
   const names = { ERL_EPMD_ADDRESS: '127.0.0.1', ERL_EPMD_PORT: String(ports.erlangNames) }
   await daemons.start({ name: 'epmd', argv: [EPMD], env: names })
   await daemons.listens('epmd', ports.erlangNames)
@@ -35,11 +35,11 @@ export async function startRabbitmq(context: Context): Promise<void> {
   context.say('RabbitMQ')
 }
 
-async function writeConfiguration({ settings: { dir, ports } }: Context): Promise<string> {
+async function configure({ settings: { dir, ports } }: Context): Promise<string> {
   const etc = join(dir, 'etc')
   const text = await renderTo(join(etc, 'rabbitmq.conf'), 'rabbitmq.conf', { rabbitPort: ports.rabbit })
   await mkdir(join(dir, 'rabbitmq'), { recursive: true })
-  await writeFile(join(etc, 'rabbitmq-plugins'), '[].\n')
-  await writeFile(join(etc, 'rabbitmq-env'), '')
+  await writeConfiguration(join(etc, 'rabbitmq-plugins'), '[].\n')
+  await writeConfiguration(join(etc, 'rabbitmq-env'), '')
   return text
 }

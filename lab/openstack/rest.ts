@@ -1,11 +1,11 @@
 /** A service's JSON over HTTP, for making the cloud and for looking at it from outside of Holdfast's own clients. */
 export class Rest {
   readonly #base: string
-  readonly #token: string | undefined
+  readonly #headers: Readonly<Record<string, string>>
 
-  constructor(base: string, token?: string) {
+  constructor(base: string, token: string, headers: Readonly<Record<string, string>> = {}) {
     this.#base = base
-    this.#token = token
+    this.#headers = { ...headers, 'X-Auth-Token': token, Accept: 'application/json' }
   }
 
   get(path: string): Promise<unknown> {
@@ -32,11 +32,7 @@ export class Rest {
     const url = `${this.#base}${path}`
     const response = await fetch(url, {
       method,
-      headers: {
-        ...(this.#token !== undefined && { 'X-Auth-Token': this.#token }),
-        ...(body !== undefined && { 'Content-Type': 'application/json' }),
-        Accept: 'application/json',
-      },
+      headers: { ...this.#headers, ...(body !== undefined && { 'Content-Type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(60_000),
     })

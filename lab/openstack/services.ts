@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { appendFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Context, once, PASSWORDS, PYTHON, PYTHON_FOLDER, REGION, urlOf } from './context.ts'
 import { databaseUrl } from './mariadb.ts'
-import { render, renderTo, type Values } from './templates.ts'
+import { render, renderTo, type Values, writeConfiguration } from './templates.ts'
 
 /** What AES-256 of the lab's Barbican is keyed with. */
 const KEY_ENCRYPTION_KEY = Buffer.from('lab-only-key-encryption-key-32by').toString('base64')
@@ -46,13 +46,12 @@ async function makeKeys(folder: string): Promise<void> {
 export async function startBarbican(context: Context): Promise<void> {
   const { daemons, settings } = context
   const etc = join(settings.dir, 'etc', 'barbican')
-  const own = await renderTo(join(etc, 'barbican.conf'), 'barbican.conf', values(context))
-  const tokens = await appendAuthentication(context, join(etc, 'barbican.conf'), 'barbican')
+  const own = await writeService(context, join(etc, 'barbican.conf'), 'barbican')
   const paste = await renderTo(join(etc, 'api-paste.ini'), 'barbican-paste.ini', {})
   await emptyPolicy(etc)
   await linkBarbicanHome(settings.dir, join(etc, 'barbican.conf'))
   const argv = serve(context, 'barbican', settings.ports.barbican)
-  await daemons.start({ name: 'barbican', argv, configuration: own + tokens + paste })
+  await daemons.start({ name: 'barbican', argv, configuration: own + paste })
   await daemons.listens('barbican', settings.ports.barbican)
   context.say('Barbican')
 }
@@ -77,9 +76,8 @@ export async function startCompute({ daemons, settings: { ports } }: Context): P
 export async function prepareCinder(context: Context): Promise<string> {
   const { daemons, settings } = context
   const etc = join(settings.dir, 'etc', 'cinder')
-  const cinder = { ...values(context), backends: backendsOf(context).join(','), cinderPort: settings.ports.cinder }
-  const own = await renderTo(join(etc, 'cinder.conf'), 'cinder.conf', cinder)
-  const tokens = await appendAuthentication(context, join(etc, 'cinder.conf'), 'cinder')
+  const cinder = { backends: backendsOf(context).join(','), cinderPort: settings.ports.cinder }
+  const own = await writeService(context, join(etc, 'cinder.conf'), 'cinder', cinder)
   const paste = await renderTo(join(etc, 'api-paste.ini'), 'cinder-paste.ini', {})
   const filters = await renderTo(join(etc, 'resource_filters.json'), 'cinder-filters.json', {})
   await emptyPolicy(etc)
@@ -87,7 +85,7 @@ export async function prepareCinder(context: Context): Promise<string> {
   await once(context, 'cinder', async () => {
     await daemons.run('cinder-manage', cinderProgram(context, 'cinder-manage', 'db', 'sync'))
   })
-  return own + tokens + paste + filters
+  return own + paste + filters
 }
 
 export async function startCinder(context: Context, configuration: string): Promise<void> {
@@ -121,11 +119,10 @@ const cinderProgram = ({ settings }: Context, name: string, ...args: readonly st
   ...[join(settings.dir, 'etc', 'cinder', 'cinder.conf'), ...args],
 ]
 
-/** Adds the section by which a service checks its callers' tokens. */
-async function appendAuthentication(context: Context, path: string, user: string): Promise<string> {
-  const text = await render('authtoken.conf', { ...values(context), user })
-  await appendFile(path, text)
-  return text
+/** A service's configuration with the section by which it checks its callers' tokens. */
+async function writeService(context: Context, path: string, user: string, more: Values = {}): Promise<string> {
+  const all = { ...values(context), ...more, user }
+  return await writeConfiguration(path, (await render(`${user}.conf`, all)) + (await render('authtoken.conf', all)))
 }
 
 /** Policies as the code has them, none of /etc. */

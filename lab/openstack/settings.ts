@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,8 +56,11 @@ export const defaultCloudDir = (): string => process.env.HOLDFAST_CLOUD_DIR || j
 /** The settings that this folder's cloud was made with, or new ones, written down for the next time. */
 export async function settle(wishes: CloudWishes): Promise<CloudSettings> {
   const { dir } = wishes
-  const ports = (await readPorts(dir)) ?? (await choosePorts(wishes.standardPorts === true))
+  const known = await readPorts(dir)
+  if (known !== undefined) return { dir, ceph: wishes.ceph, ports: known }
   await mkdir(dir, { recursive: true })
+  if ((await readdir(dir)).length > 0) throw new Error(`${dir} holds something else than a cloud of the lab`)
+  const ports = await choosePorts(wishes.standardPorts === true)
   await writeFile(`${portsFile(dir)}.new`, `${JSON.stringify(ports, null, 2)}\n`)
   await rename(`${portsFile(dir)}.new`, portsFile(dir))
   return { dir, ceph: wishes.ceph, ports }

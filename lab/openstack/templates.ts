@@ -16,10 +16,15 @@ export async function render(name: string, values: Values): Promise<string> {
   })
 }
 
-/** Writes it to `path`, and returns the text. */
-export async function renderTo(path: string, name: string, values: Values): Promise<string> {
-  const text = await render(name, values)
+/** Writes a configuration to `path` unless that is what it says already, and returns it. */
+export async function writeConfiguration(path: string, text: string): Promise<string> {
+  const found = await readFile(path, 'utf8').catch(() => undefined)
+  if (found === text) return text
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, text)
   return text
 }
+
+/** A rendered template as configuration at `path`. */
+export const renderTo = async (path: string, name: string, values: Values): Promise<string> =>
+  await writeConfiguration(path, await render(name, values))

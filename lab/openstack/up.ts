@@ -17,7 +17,7 @@ import {
   startCompute,
   startKeystone,
 } from './services.ts'
-import { type CloudSettings, isFree, readPorts } from './settings.ts'
+import { type CloudPorts, isFree, readPorts } from './settings.ts'
 
 /** Nothing of the caller's environment reaches a daemon: no proxies, no OS_*, no Python of somebody else. */
 export const daemonsOf = (dir: string): Daemons =>
@@ -80,7 +80,10 @@ const STOP_ORDER: readonly (readonly string[])[] = [
   ['epmd', 'ceph-mgr', 'ceph-mon'],
 ]
 
-/** Stops what runs of the folder's cloud, and nothing else. `keep` leaves the state for the next start. */
+/**
+ * Stops what runs of the folder's cloud, and nothing else. `keep` leaves the state for the next start; without it the
+ * folder goes, if it is a cloud's. Fails if something still listens on a port of the cloud.
+ */
 export async function cloudDown(dir: string, options: { keep: boolean }): Promise<'made' | 'already'> {
   const daemons = daemonsOf(dir)
   const found = (await daemons.left()).length > 0
@@ -88,14 +91,15 @@ export async function cloudDown(dir: string, options: { keep: boolean }): Promis
     for (const names of STOP_ORDER) await Promise.all(names.map(name => daemons.stop(name)))
   }
   await daemons.stopRest()
-  await refuseLeftovers(dir)
+  const ports = await readPorts(dir)
+  if (ports === undefined) return 'already'
+  await refuseListeners(dir, ports)
   if (!options.keep) await rm(dir, { recursive: true, force: true })
   return found ? 'made' : 'already'
 }
 
-async function refuseLeftovers(dir: string): Promise<void> {
-  const ports: CloudSettings['ports'] | undefined = await readPorts(dir)
-  for (const [name, port] of Object.entries(ports ?? {})) {
+async function refuseListeners(dir: string, ports: CloudPorts): Promise<void> {
+  for (const [name, port] of Object.entries(ports)) {
     if (!(await isFree(port)))
       throw new Error(`something still listens on port ${port} (${name}) of the cloud in ${dir}`)
   }

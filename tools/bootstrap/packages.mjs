@@ -18,16 +18,43 @@ const HOST = [
 ]
 const LAB = [...HOST, 'user-mode-linux', 'udev']
 /** What the benches measure against. */
-const PEERS = ['python3-os-brick']
-/** For `systemd-analyze verify`, and for file systems on disks of the lab. */
-const TEST = [...LAB, 'systemd', 'e2fsprogs']
+const PEERS = ['python3-os-brick', 'python3-cinderclient']
+/** For `systemd-analyze verify`, for file systems on disks of the lab, and for QEMU's way to Ceph. */
+const TEST = [...LAB, 'systemd', 'e2fsprogs', 'qemu-block-extra']
+/** A real cloud: the services as libraries where there is a choice, for they are started by the lab alone. */
+const CLOUD = [
+  'python3-keystone',
+  'python3-cinder',
+  'python3-barbican',
+  'barbican-common',
+  'python3-waitress',
+  'python3-pymysql',
+  'rabbitmq-server',
+  'mariadb-server-core',
+  'python3-openstackclient',
+  'python3-barbicanclient',
+  'ceph-mon',
+  'ceph-mgr',
+  'ceph-osd',
+  'ceph-common',
+  'python3-rados',
+  'python3-rbd',
+  'qemu-utils',
+  'qemu-block-extra',
+]
 
-/** What each verb of the bootstrap needs beside npm packages. `kernel`: a kernel for the demonstration guest. */
+/**
+ * What each verb of the bootstrap needs beside npm packages. `kernel`: a kernel for the demonstration guest. `idle`: no
+ * service of these packages runs, today or after a boot. The tests bring the cloud's packages while others run: see
+ * tools/testing/cloud-stage.ts.
+ */
 export const NEEDS = {
   quickstart: { packages: HOST, kernel: true },
   test: { packages: TEST, kernel: true },
   bench: { packages: [...LAB, ...PEERS], kernel: true },
   lab: { packages: LAB, kernel: true },
+  'cloud-up': { packages: CLOUD, kernel: false, idle: true },
+  'cloud-down': { packages: [], kernel: false },
   unit: { packages: [], kernel: false },
   crash: { packages: [], kernel: false },
   sim: { packages: [], kernel: false },
@@ -67,23 +94,34 @@ export const installCommands = packages => [
   ['apt-get', '-o', 'DPkg::Lock::Timeout=120', 'install', '-y', '--no-install-recommends', ...packages],
 ]
 
-/** Installs packages as root; services are not started where there is no service manager to look after them. */
-export async function installPackages(packages) {
+/**
+ * Installs packages as root; services are not started where there is no service manager to look after them, nor if they
+ * are to stay `idle`.
+ */
+export async function installPackages(packages, { idle = false } = {}) {
   say(`installing ${packages.length} Debian packages: ${packages.join(' ')}`)
-  const withdraw = suppressServices()
+  const managed = existsSync('/run/systemd/system')
+  const withdraw = managed && !idle ? () => {} : suppressServices()
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
   try {
     let seconds = 0
     for (const [program, ...args] of installCommands(packages)) seconds += await runStep(program, args, { env })
+    if (managed && idle) await disableServices(packages)
     say(`installed in ${seconds.toFixed(1)} s`)
   } finally {
     withdraw()
   }
 }
 
+/** Debian enables a service that it installs: it would run after the next boot. */
+async function disableServices(packages) {
+  const services = packages.filter(name => existsSync(`/lib/systemd/system/${name}.service`))
+  if (services.length > 0) await runStep('systemctl', ['disable', ...services])
+}
+
 /** Debian's own switch for "start no services" is a policy-rc.d that exits 101. One that is there already stays. */
 function suppressServices(policy = '/usr/sbin/policy-rc.d') {
-  if (existsSync('/run/systemd/system') || existsSync(policy)) return () => {}
+  if (existsSync(policy)) return () => {}
   writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
   const withdraw = () => rmSync(policy, { force: true })
   process.once('exit', withdraw)

@@ -22,5 +22,6 @@ export function missingScreen({ verb, packages, unfit, apt, commands }) {
 export function againCommand(verb) {
   if (verb === 'test') return 'npm test'
   if (verb === 'unit') return 'npm run test:unit'
+  if (verb.startsWith('cloud-')) return `npm run ${verb.replace('-', ':')}`
   return verb === 'lab' ? 'node tools/bootstrap.mjs lab' : `npm run ${verb}`
 }

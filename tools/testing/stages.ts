@@ -31,6 +31,8 @@ export interface FilesOptions {
   readonly timeoutMs: number
   /** Files at a time; as many as there are processors, unless told. */
   readonly concurrency?: number
+  /** Beside our own environment. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Test files on this machine's own kernel. */
@@ -44,7 +46,7 @@ export async function runFiles(files: readonly string[], options: FilesOptions):
       ...[`--test-reporter=${REPORTER}`, `--test-reporter-destination=${destination}`],
       ...files,
     ]
-    const { exitCode, output } = await run(process.execPath, args, options.timeoutMs)
+    const { exitCode, output } = await run(process.execPath, args, options.timeoutMs, options.env)
     return { report: await readReport(destination, exitCode), detail: output }
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -63,9 +65,10 @@ async function run(
   program: string,
   args: readonly string[],
   timeoutMs: number,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<{ exitCode: number; output: string }> {
   const PATH = `${join(CLONE, 'node_modules', '.bin')}:${process.env.PATH ?? ''}`
-  const env = { ...process.env, PATH }
+  const env = { ...process.env, ...more, PATH }
   const child = spawn(program, args, { cwd: CLONE, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const kill = () => endGroup(child.pid)
   let limit = ''
