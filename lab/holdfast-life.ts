@@ -19,13 +19,14 @@ export interface RealHost extends AsyncDisposable {
   open(): Promise<Holdfast>
 }
 
-export async function makeRealHost(): Promise<RealHost> {
+/** `more`: more of Holdfast's variables, such as those of a cloud. */
+export async function makeRealHost(more: Readonly<Record<string, string>> = {}): Promise<RealHost> {
   const folder = await mkdtemp('/tmp/hf-life-')
   await chmod(folder, 0o711)
   // A Unix socket's path must be short.
   const daemonFolder = await mkdtemp('/tmp/lv-')
   const libvirtd = await startPrivateLibvirtd({ dir: daemonFolder })
-  const environment = { HOLDFAST_LIBVIRT_SOCKET: libvirtd.socketPath, HOLDFAST_DOMAIN_TYPE: 'qemu' }
+  const environment = { HOLDFAST_LIBVIRT_SOCKET: libvirtd.socketPath, HOLDFAST_DOMAIN_TYPE: 'qemu', ...more }
   const config = await loadConfig({ flags: { state: join(folder, 'state') }, env: environment, uid: 0 })
   const libvirt = new Libvirt({ socketPath: libvirtd.socketPath })
   return {

@@ -17,7 +17,7 @@ const surroundings = (files: Record<string, string> = {}): ConfigSurroundings =>
 
 const load = (
   yaml: string | undefined,
-  given: { env?: Record<string, string>; flags?: { state?: string; config?: string }; uid?: number } = {},
+  given: { env?: Record<string, string>; flags?: { state?: string; config?: string; cloud?: string }; uid?: number } = {},
 ) =>
   loadConfig(
     { flags: given.flags ?? {}, env: given.env ?? {}, uid: given.uid ?? 0 },

@@ -75,7 +75,9 @@ async function createVolume(holdfast: Holdfast, request: LifeRequest): Promise<V
       },
     })
   }
-  return await holdfast.volumes.create({ size: 1, name: `${request.name}-data`, volumeType: request.volumeType })
+  const { volumes } = holdfast
+  const made = await volumes.create({ size: 1, name: `${request.name}-data`, volumeType: request.volumeType })
+  return (await volumes.settled(made.id)) ?? made
 }
 
 async function createInstance(
