@@ -16,6 +16,17 @@ export interface NetworkDisk {
   readonly hosts: readonly { readonly name: string; readonly port: number }[]
   /** `secretUuid`: the libvirt secret that holds the user's key. */
   readonly auth?: { readonly username: string; readonly secretUuid: string } | undefined
+  /** Where this host itself finds the user's key, to look at the image before QEMU does. Never the key. */
+  readonly key?: NetworkKeySource | undefined
+}
+
+export interface NetworkKeySource {
+  /** Name of the cluster, by which its files are called. */
+  readonly cluster: string
+  /** The key itself, sealed. */
+  readonly sealed?: { readonly text: string; readonly context: string } | undefined
+  /** The libvirt secret that the operator keeps for the cluster. */
+  readonly operatorSecret?: string | undefined
 }
 
 /** What a connector yields: where the volume is. Encrypted volumes are still encrypted here. */

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, ftruncateSync, openSync, writeSync } from 'node:fs'
 import type { Secret } from '#src/core/secret.ts'
 import { fileError } from './file-error.ts'
 
@@ -14,7 +14,7 @@ export async function withMemoryFile<T>(secret: Secret, work: (path: string) => 
   const descriptor = openInMemory()
   try {
     overwrite(descriptor, secret.reveal())
-    return await work(`/proc/${process.pid}/fd/${descriptor}`)
+    return await work(pathOf(descriptor))
   } finally {
     try {
       overwrite(descriptor, new Uint8Array(secret.length))
@@ -23,6 +23,26 @@ export async function withMemoryFile<T>(secret: Secret, work: (path: string) => 
     }
   }
 }
+
+/** A file in memory that never has a name, for a tool to write and another to read. */
+export interface ScratchFile {
+  /** Leads to it while `work` runs. */
+  readonly path: string
+  /** Bytes; what is new reads as zeros and takes no memory. */
+  resize(bytes: number): void
+}
+
+/** As `withMemoryFile`, for what is no secret: empty at first, and gone when `work` has settled. */
+export async function withScratchFile<T>(work: (file: ScratchFile) => Promise<T>): Promise<T> {
+  const descriptor = openInMemory()
+  try {
+    return await work({ path: pathOf(descriptor), resize: bytes => ftruncateSync(descriptor, bytes) })
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+const pathOf = (descriptor: number): string => `/proc/${process.pid}/fd/${descriptor}`
 
 function openInMemory(): number {
   try {
