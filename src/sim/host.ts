@@ -218,7 +218,7 @@ class SimFiles implements HostFiles {
 }
 
 const factsOf = (file: SimFile): FileFacts => ({
-  kind: file.kind,
+  kind: file.kind === 'network' ? 'other' : file.kind,
   size: file.sizeBytes,
   allocated: file.bytes?.length ?? 0,
   mode: file.mode,

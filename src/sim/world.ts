@@ -21,9 +21,12 @@ export interface SimLuks {
   damaged?: boolean
 }
 
-/** What lies at a path of the simulated host: a pool file, a small file, a folder or a block device of its own. */
+/**
+ * What lies at a path of the simulated host: a pool file, a small file, a folder or a block device of its own. Of kind `network`
+ * it lies elsewhere, an image of Ceph at `rbd:<pool>/<image>` for example, and QEMU alone can open it.
+ */
 export interface SimFile {
-  readonly kind: 'file' | 'block' | 'directory'
+  readonly kind: 'file' | 'block' | 'directory' | 'network'
   sizeBytes: number
   /** `<inode>:<birth time>`: no two files ever have the same. */
   readonly inode: string

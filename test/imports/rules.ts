@@ -11,6 +11,7 @@ const isCompositionRoot = (place: Place): boolean => place.path === LIBRARY || p
 const FACE = 'src/holdfast.ts'
 
 const HOST = 'src/host/host.ts'
+const TRANSPORT = 'src/http/transport.ts'
 
 /** Words of the face that the command line shows: as types only. */
 const FACE_TYPES: readonly string[] = [
@@ -95,7 +96,7 @@ function acrossRooms(from: Place, to: Place, typeOnly: boolean): string | undefi
   if (to.room !== undefined && allowed.includes(to.room)) return undefined
   if (room === 'cli') return forCli(to, typeOnly)
   if ((room === 'engine' || room === 'sim') && to.room !== undefined) {
-    if (to.path === HOST) return undefined
+    if (to.path === HOST || (room === 'sim' && to.path === TRANSPORT)) return undefined
     if (PORTS.includes(to.room)) return to.part === undefined ? undefined : `${room} knows ports, not implementations`
   }
   return `${room} may not import from ${to.room === '' ? to.path : to.room}`
