@@ -1,8 +1,9 @@
 import type { Change } from '#src/core/change.ts'
-import { asHoldfastError, HoldfastError } from '#src/core/error.ts'
+import { asHoldfastError, HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import { isUuid } from '#src/core/names.ts'
 import { Secret } from '#src/core/secret.ts'
 import type { Host } from '#src/host/host.ts'
+import { OUTCOME_UNKNOWN } from '#src/http/transport.ts'
 import { awaitKey, createKeyOrder, deleteOrder } from '#src/openstack/barbican/orders.ts'
 import { createSecret, deleteSecret, getPayload, getSecret, listSecrets } from '#src/openstack/barbican/secrets.ts'
 import { isServiceError, type ServiceClient } from '#src/openstack/service-client.ts'
@@ -41,9 +42,13 @@ export class BarbicanKeyManager implements KeyManager {
   async create(spec: KeySpec, signal?: AbortSignal): Promise<string> {
     signal?.throwIfAborted()
     const make = this.#options.creation === 'direct' ? this.#store : this.#order
-    return await inWordsOfPort(`make a key${spec.name === undefined ? '' : ` '${spec.name}'`}`, () =>
-      make.call(this, spec, signal),
-    )
+    const named = spec.name === undefined ? 'a key' : `a key '${spec.name}'`
+    try {
+      return await inWordsOfPort(`make ${named}`, () => make.call(this, spec, signal))
+    } catch (error) {
+      if (!isHoldfastError(error) || !hasCode(error.cause, OUTCOME_UNKNOWN)) throw error
+      throw error.within({ left: `perhaps ${named} that nobody knows of` })
+    }
   }
 
   async #store(spec: KeySpec, signal: AbortSignal | undefined): Promise<string> {

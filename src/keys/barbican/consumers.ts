@@ -1,5 +1,6 @@
 import type { Change } from '#src/core/change.ts'
 import { HoldfastError } from '#src/core/error.ts'
+import { checkUuid } from '#src/core/names.ts'
 import {
   addConsumer,
   CONSUMERS_MICROVERSION,
@@ -30,7 +31,7 @@ export class KeyConsumers {
   /** @throws HoldfastError `key-consumers-unsupported` (unsupported), and those of the port */
   async add(keyId: string, volumeId: string, signal?: AbortSignal): Promise<Change> {
     return await inWordsOfPort(`note volume ${volumeId} as a consumer of key ${keyId}`, async () => {
-      await this.#need(signal)
+      await this.#need(keyId, signal)
       const consumer = consumerOf(volumeId)
       const known = await listConsumers(this.#client, keyId, signal)
       if (known.some(one => sameConsumer(one, consumer))) return 'already'
@@ -42,7 +43,7 @@ export class KeyConsumers {
   /** 'already' too if there is no such key. */
   async remove(keyId: string, volumeId: string, signal?: AbortSignal): Promise<Change> {
     return await inWordsOfPort(`forget volume ${volumeId} as a consumer of key ${keyId}`, async () => {
-      await this.#need(signal)
+      await this.#need(keyId, signal)
       try {
         await removeConsumer(this.#client, keyId, consumerOf(volumeId), signal)
         return 'made'
@@ -56,7 +57,7 @@ export class KeyConsumers {
   /** Everybody's, not only ours. */
   async list(keyId: string, signal?: AbortSignal): Promise<readonly Consumer[]> {
     return await inWordsOfPort(`list the consumers of key ${keyId}`, async () => {
-      await this.#need(signal)
+      await this.#need(keyId, signal)
       return await listConsumers(this.#client, keyId, signal)
     })
   }
@@ -85,7 +86,8 @@ export class KeyConsumers {
     }
   }
 
-  async #need(signal: AbortSignal | undefined): Promise<void> {
+  async #need(keyId: string, signal: AbortSignal | undefined): Promise<void> {
+    checkUuid('key', keyId)
     if (await this.supported(signal)) return
     throw new HoldfastError(
       'unsupported',

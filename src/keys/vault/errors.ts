@@ -3,25 +3,32 @@ import type { HttpResponse } from '#src/http/transport.ts'
 
 /** The server's own words: `errors` and `warnings` of its answer. */
 export function wordsOf(response: HttpResponse): readonly string[] {
-  const { errors, warnings } = fieldsOf(response)
+  const { errors, warnings } = fieldsOf(response) ?? {}
   return [...texts(errors), ...texts(warnings)]
 }
 
 const texts = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter(item => typeof item === 'string').map(item => item.trim()) : []
 
-function fieldsOf(response: HttpResponse): Record<string, unknown> {
+/** Undefined for what is not Vault's, such as the page of a proxy. */
+function fieldsOf(response: HttpResponse): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(response.body).toString())
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
   } catch {
-    // The page of a proxy says nothing about Vault; its status does.
-    return {}
+    return undefined
   }
 }
 
-/** Nothing there, or its last version deleted: Vault says so without a word. With words (no such mount, other KV version) it is about the path. */
-export const isAbsent = (response: HttpResponse): boolean => response.status === 404 && wordsOf(response).length === 0
+/**
+ * Nothing there, or its last version deleted: Vault says so without a word. With words (no such mount, other KV version) it is
+ * about the path; and what is not from Vault says nothing about its keys.
+ */
+export function isAbsent(response: HttpResponse): boolean {
+  if (response.status !== 404) return false
+  const fields = fieldsOf(response) ?? {}
+  return ('errors' in fields || 'data' in fields) && wordsOf(response).length === 0
+}
 
 type Meaning = readonly [kind: ErrorKind, code: string, hint: string]
 

@@ -193,6 +193,15 @@ describe('keys in Vault', () => {
     }
   })
 
+  it('does not believe what is not from Vault that a key is gone', async () => {
+    for (const body of ['<html>Not Found</html>', '', {}, [], 'null']) {
+      vault.state.fault = () => ({ status: 404, body })
+      for (const work of [() => open().get(ID), () => open().delete(ID), () => open().list()]) {
+        await refused(work(), 'vault-path-wrong', /answered 404/)
+      }
+    }
+  })
+
   it('sends nothing for an id that is none', async () => {
     for (const id of ['', '..', NAME.toUpperCase(), `${NAME}0`, `${ID}/x`]) {
       await refused(open().get(id), 'key-not-found', /there is no key/)
