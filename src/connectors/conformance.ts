@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { LocalConnectionInfo } from '#src/core/connection-info.ts'
-import { HoldfastError } from '#src/core/error.ts'
+import { type CommonFixture, commonCases, refused } from './conformance-common.ts'
 import type { Connector } from './connector.ts'
 
-export interface ConnectorFixture extends AsyncDisposable {
-  readonly connector: Connector<LocalConnectionInfo>
-  /** Storage of a new volume, its LUKS UUID its id if it is encrypted, and the connection info for this host. */
-  volume(options?: { encrypted?: boolean; readonly?: boolean }): Promise<LocalConnectionInfo>
+/** A connector of files of this host, over which it makes devices. */
+export interface ConnectorFixture extends CommonFixture<LocalConnectionInfo>, AsyncDisposable {
   /**
    * Puts something else at the volume's path: of the same size, smaller, or with another volume's LUKS header. `cut`: it
    * is the volume's own file, but cut off.
@@ -17,16 +15,8 @@ export interface ConnectorFixture extends AsyncDisposable {
   exchange(a: LocalConnectionInfo, b: LocalConnectionInfo): Promise<void>
   /** The same content at the same path, as after a restore from a backup. */
   restore(info: LocalConnectionInfo): Promise<void>
-  /** Takes the storage away. */
-  drop(info: LocalConnectionInfo): Promise<void>
   /** Keeps a device open; the word names the holder in an error. */
   hold(path: string): Promise<{ readonly holder: string; release(): Promise<void> }>
-  /** Somebody else's device, over what is no volume of ours. */
-  foreign(): Promise<{ readonly path: string; readonly over: string }>
-  /** How many devices of this host lie over volumes of this fixture. */
-  devices(): Promise<number>
-  /** Another connector, as after the process died. */
-  restart(): Promise<Connector<LocalConnectionInfo>>
 }
 
 const BLOCK = { asBlock: true } as const
@@ -43,14 +33,6 @@ export function connectorConformance(name: string, make: () => Promise<Connector
     })
     afterEach(async () => await fixture[Symbol.asyncDispose]())
 
-    const refused = async (work: Promise<unknown>, code: string, pattern = /./) =>
-      await assert.rejects(work, (error: unknown) => {
-        assert.ok(error instanceof HoldfastError, String(error))
-        assert.equal(error.code, code, error.message)
-        assert.match(error.message, pattern)
-        return true
-      })
-
     /** Refused by all three, and nothing was done. */
     const refusedByAll = async (info: LocalConnectionInfo, code: string, pattern?: RegExp) => {
       await refused(connector.check(info), code, pattern)
@@ -58,6 +40,21 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       await refused(connector.connect(info, BLOCK), code, pattern)
       assert.equal(await fixture.devices(), 0)
     }
+
+    commonCases({
+      fixture: () => fixture,
+      way: BLOCK,
+      listed: (info, { path }) => ({ path, over: info.data.device_path }),
+    })
+
+    it("removes no device whose words are another's", async () => {
+      const info = await fixture.volume()
+      const { source } = await connector.connect(info, BLOCK)
+      const device = (await connector.list()).find(({ path }) => path === source.path)
+      assert.ok(device)
+      await refused(connector.remove({ ...device, over: '/elsewhere/file' }), 'wrong-device')
+      assert.equal(await connector.disconnect(info), 'made')
+    })
 
     it('lists the devices that stand, with whose they are and who has them open', async () => {
       const info = await fixture.volume()
@@ -76,17 +73,6 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       assert.deepEqual(await ours(), [])
     })
 
-    it('removes a device that it listed, once, and none that is not its own', async () => {
-      const info = await fixture.volume()
-      const { source } = await connector.connect(info, BLOCK)
-      const device = (await connector.list()).find(({ path }) => path === source.path)
-      assert.ok(device)
-      await refused(connector.remove({ ...device, over: '/elsewhere/file' }), 'wrong-device')
-      assert.equal(await connector.remove(device), 'made')
-      assert.equal(await connector.remove(device), 'already')
-      assert.equal(await fixture.devices(), 0)
-    })
-
     it('removes no device that is in use, and says by whom', async () => {
       const info = await fixture.volume()
       const { source } = await connector.connect(info, BLOCK)
@@ -99,18 +85,6 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       // What was in use when it was detached may go by itself as soon as it is not.
       await connector.remove(device)
       assert.equal(await fixture.devices(), 0)
-    })
-
-    it("lists somebody else's device as nobody's of ours, and leaves it alone", async () => {
-      const { path, over } = await fixture.foreign()
-      const found = async () => (await connector.list()).find(device => device.path === path)
-      const device = await found()
-      assert.ok(device)
-      assert.deepEqual([device.volumeId, device.over], [undefined, over])
-      await refused(connector.remove(device), 'wrong-device', new RegExp(path))
-      const { volume_id } = await fixture.volume()
-      await refused(connector.remove({ ...device, volumeId: volume_id }), 'wrong-device')
-      assert.equal((await found())?.over, over)
     })
 
     it("leaves a device alone that is another volume's by now", async () => {
@@ -189,42 +163,6 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       assert.equal(await fixture.devices(), 0)
     })
 
-    it('keeps two volumes apart', async () => {
-      const [a, b] = [await fixture.volume(), await fixture.volume({ readonly: true })]
-      const [first, second] = await Promise.all([connector.connect(a, BLOCK), connector.connect(b, BLOCK)])
-      assert.notEqual(first.source.path, second.source.path)
-      assert.equal(await connector.disconnect(a), 'made')
-      assert.deepEqual(await connector.probe(b, BLOCK), second.source)
-      assert.equal(await connector.disconnect(b), 'made')
-    })
-
-    it('finds and takes away what a process that died had made (I4)', async () => {
-      const info = await fixture.volume()
-      const { source } = await connector.connect(info, BLOCK)
-      const next = await fixture.restart()
-      assert.deepEqual(await next.connect(info, BLOCK), { change: 'already', source })
-      assert.equal(await next.disconnect(info), 'made')
-      assert.equal(await fixture.devices(), 0)
-    })
-
-    it('says when the storage is not there, and has nothing to take away', async () => {
-      const info = await fixture.volume()
-      await fixture.drop(info)
-      await refusedByAll(info, 'storage-absent', new RegExp(info.volume_id))
-      assert.equal(await connector.probe(info, PLAIN), undefined)
-      assert.equal(await connector.disconnect(info), 'already')
-    })
-
-    it('takes the device away although the storage below it is gone (I3)', async () => {
-      const info = await fixture.volume()
-      await connector.connect(info, BLOCK)
-      await fixture.drop(info)
-      assert.equal(await connector.probe(info, BLOCK), undefined)
-      assert.equal(await connector.disconnect(info), 'made')
-      assert.equal(await connector.disconnect(info), 'already')
-      assert.equal(await fixture.devices(), 0)
-    })
-
     it("takes the device away although the volume's own storage has another size now (I3)", async () => {
       const info = await fixture.volume()
       await connector.connect(info, BLOCK)
@@ -275,12 +213,6 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       await refusedByAll(plain, 'wrong-device', /another file/)
     })
 
-    it('refuses connection info of another host', async () => {
-      const info = { ...(await fixture.volume()), host: 'elsewhere' }
-      await refusedByAll(info, 'wrong-host', /elsewhere/)
-      await refused(connector.disconnect(info), 'wrong-host')
-    })
-
     it('names who keeps a device busy, and takes it away when they are gone', async () => {
       const info = await fixture.volume()
       const { source } = await connector.connect(info, BLOCK)
@@ -288,13 +220,6 @@ export function connectorConformance(name: string, make: () => Promise<Connector
       await refused(connector.disconnect(info), 'busy', new RegExp(`${source.path}.*${holder}`))
       await release()
       await connector.disconnect(info)
-      assert.equal(await fixture.devices(), 0)
-    })
-
-    it('does nothing for a caller who has given up', async () => {
-      const reason = new Error('enough')
-      const info = await fixture.volume()
-      await assert.rejects(connector.connect(info, BLOCK, AbortSignal.abort(reason)), error => error === reason)
       assert.equal(await fixture.devices(), 0)
     })
   })

@@ -7,16 +7,20 @@ import type { UnlockRequest } from './encryptor.ts'
 
 /**
  * The header of the volume, proved to be the recorded one and of the kind that the volume type asks for. Only read: what
- * is not a LUKS volume is never made one here (I5).
+ * is not a LUKS volume is never made one here (I5). `path`: where the head of the source can be read.
  * @throws HoldfastError `encryption-unsupported`, `not-luks`, `wrong-device`, `encryption-mismatch`
  */
-export async function checkLuksVolume(host: Host, request: UnlockRequest): Promise<LuksHeader> {
+export async function checkLuksVolume(
+  host: Host,
+  request: UnlockRequest,
+  path = request.source.path,
+): Promise<LuksHeader> {
   const { volumeId, source, encryption, luksUuid } = request
   if (encryption?.controlLocation !== 'front-end' || encryption.provider === 'plain') {
     const what = encryption ? `provider '${encryption.provider}', ${encryption.controlLocation}` : 'not encrypted'
     throw failure(request, 'unsupported', 'encryption-unsupported', `volume ${volumeId} (${what}) is no LUKS volume`)
   }
-  const header = await headerOf(host, request)
+  const header = await headerOf(host, request, path)
   if (luksUuid !== undefined && header.uuid !== luksUuid) {
     const message = `${source.path} is not volume ${volumeId}: found the LUKS header of volume ${header.uuid}, expected ${luksUuid}`
     throw failure(request, 'unsafe', 'wrong-device', message, "put the volume's own storage back")
@@ -25,16 +29,23 @@ export async function checkLuksVolume(host: Host, request: UnlockRequest): Promi
   return header
 }
 
-async function headerOf(host: Host, request: UnlockRequest): Promise<LuksHeader> {
+async function headerOf(host: Host, request: UnlockRequest, path: string): Promise<LuksHeader> {
   const { source, volumeId } = request
   const hint = 'restore the volume or its LUKS header from a backup'
   const message = (why: string) => `volume ${volumeId} cannot be decrypted: ${why}`
   try {
-    const header = await readLuksHeader(host, source.path)
+    const header = await readLuksHeader(host, path)
     if (header) return header
   } catch (error) {
     if (!hasCode(error, 'luks-header-corrupt')) throw error
-    throw failure(request, 'corrupt', 'not-luks', message((error as Error).message), hint, error)
+    throw failure(
+      request,
+      'corrupt',
+      'not-luks',
+      message((error as Error).message.replace(path, source.path)),
+      hint,
+      error,
+    )
   }
   throw failure(request, 'corrupt', 'not-luks', message(`${source.path} has no LUKS header`), hint)
 }
@@ -64,8 +75,9 @@ export async function checkPassphrase(
   request: UnlockRequest,
   passphrase: Secret,
   signal?: AbortSignal,
+  path = request.source.path,
 ): Promise<void> {
-  if (await testPassphrase(host, request.source.path, passphrase, signal)) return
+  if (await testPassphrase(host, path, passphrase, signal)) return
   throw wrongKey(request.source.path).within({ volume: request.volumeId })
 }
 

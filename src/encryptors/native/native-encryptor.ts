@@ -1,9 +1,10 @@
 import type { Change } from '#src/core/change.ts'
 import type { GuestSource } from '#src/core/disk.ts'
-import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
+import { HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import type { Secret } from '#src/core/secret.ts'
 import type { Host } from '#src/host/host.ts'
 import type { LuksHeader } from '#src/host/luks-header.ts'
+import { localHeads, type SourceHeads } from '#src/host/source-head.ts'
 import type { KeptSecret, Secrets } from '#src/libvirt/index.ts'
 import type { DerivationCost, Encryptor, LockRequest, Unlocked, UnlockRequest, ViewFacts } from '../encryptor.ts'
 import { checkLuksVolume, checkPassphrase } from '../luks-volume.ts'
@@ -12,7 +13,7 @@ import { checkLuksVolume, checkPassphrase } from '../luks-volume.ts'
 const DESCRIPTION = 'Holdfast: passphrase of volume'
 
 /**
- * LUKS1 by QEMU itself: the view is the disk source, and a libvirt secret with the volume's id as its UUID and usage.
+ * LUKS1 by QEMU itself: the view is the disk source, network disks too, and a libvirt secret with the volume's id as its UUID and usage.
  * A secret cannot be read back, so `unlock` gives it its value anew each time.
  */
 export class NativeEncryptor implements Encryptor {
@@ -20,10 +21,13 @@ export class NativeEncryptor implements Encryptor {
   readonly needsBlock = false
   readonly #host: Host
   readonly #secrets: Secrets
+  readonly #heads: SourceHeads
 
-  constructor(host: Host, secrets: Secrets) {
+  /** `heads`: how headers are read; without, those of files and devices of this host. */
+  constructor(host: Host, secrets: Secrets, heads: SourceHeads = localHeads) {
     this.#host = host
     this.#secrets = secrets
+    this.#heads = heads
   }
 
   async check(request: UnlockRequest, passphrase: Secret, signal?: AbortSignal): Promise<void> {
@@ -46,9 +50,17 @@ export class NativeEncryptor implements Encryptor {
   async #checked(request: UnlockRequest, passphrase: Secret, signal?: AbortSignal): Promise<LuksHeader> {
     signal?.throwIfAborted()
     checkProvider(request)
-    const header = await checkLuksVolume(this.#host, request)
-    await checkPassphrase(this.#host, request, passphrase, signal)
-    return header
+    const check = async (path: string) => {
+      const header = await checkLuksVolume(this.#host, request, path)
+      await checkPassphrase(this.#host, request, passphrase, signal, path)
+      return header
+    }
+    return await this.#heads.with(request.source, check, signal)
+  }
+
+  async #header(request: UnlockRequest, signal?: AbortSignal): Promise<LuksHeader> {
+    checkProvider(request)
+    return await this.#heads.with(request.source, path => checkLuksVolume(this.#host, request, path), signal)
   }
 
   async lock({ volumeId }: LockRequest, signal?: AbortSignal): Promise<Change> {
@@ -59,8 +71,7 @@ export class NativeEncryptor implements Encryptor {
 
   async cost(request: UnlockRequest, signal?: AbortSignal): Promise<DerivationCost> {
     signal?.throwIfAborted()
-    checkProvider(request)
-    return (await checkLuksVolume(this.#host, request)).derivation
+    return (await this.#header(request, signal)).derivation
   }
 
   async list(signal?: AbortSignal): Promise<readonly ViewFacts[]> {
@@ -76,9 +87,9 @@ export class NativeEncryptor implements Encryptor {
     const secret = await this.#secrets.lookupByUsage(request.volumeId, signal)
     if (!secret?.hasValue || secret.uuid !== request.volumeId) return undefined
     try {
-      checkProvider(request)
-      return view(request, await checkLuksVolume(this.#host, request))
+      return view(request, await this.#header(request, signal))
     } catch (error) {
+      if (hasCode(error, 'storage-absent')) return undefined
       if (isHoldfastError(error) && ['corrupt', 'unsafe', 'unsupported'].includes(error.kind)) return undefined
       throw error
     }
@@ -119,6 +130,7 @@ const view = ({ source, volumeId }: UnlockRequest, header: LuksHeader): GuestSou
   mechanism: 'native',
   kind: source.kind,
   path: source.path,
+  ...(source.network && { network: source.network }),
   sizeBytes: source.sizeBytes - header.payloadOffsetBytes,
   secretUuid: volumeId,
   luksUuid: header.uuid,

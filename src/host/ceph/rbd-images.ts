@@ -6,7 +6,7 @@ import { type ScratchFile, withMemoryFile, withScratchFile } from '../memory-fil
 import type { CephKeys } from './keys.ts'
 import { checkNetworkDisk, monitorAddress } from './names.ts'
 
-/** For a monitor's first answer, and for each answer later; librados itself would wait for ever. */
+/** For a monitor's answer, unless told, and for each answer later; librados itself would wait for ever. */
 const CONNECT_SECONDS = 10
 const ANSWER_SECONDS = 20
 /** Of the whole look, should librados not keep to its own limits. */
@@ -21,11 +21,17 @@ const HEAD_MIB = 4
  */
 export class RbdImages {
   readonly #host: Host
-  readonly #keys: CephKeys
+  readonly #keys: Pick<CephKeys, 'of' | 'folder'>
+  readonly #connectSeconds: number
 
-  constructor(host: Host, keys: CephKeys) {
+  constructor(
+    host: Host,
+    keys: Pick<CephKeys, 'of' | 'folder'>,
+    { connectSeconds = CONNECT_SECONDS }: { readonly connectSeconds?: number } = {},
+  ) {
     this.#host = host
     this.#keys = keys
+    this.#connectSeconds = connectSeconds
   }
 
   /** Size of the image, bytes. */
@@ -86,8 +92,8 @@ export class RbdImages {
     const ours = [
       `[client.${auth?.username ?? 'admin'}]`,
       `mon_host = ${hosts.map(monitorAddress).join(',')}`,
-      `client_mount_timeout = ${CONNECT_SECONDS}`,
-      `rados_mon_op_timeout = ${CONNECT_SECONDS}`,
+      `client_mount_timeout = ${this.#connectSeconds}`,
+      `rados_mon_op_timeout = ${this.#connectSeconds}`,
       `rados_osd_op_timeout = ${ANSWER_SECONDS}`,
       'admin_socket =',
       ...(auth ? [] : ['auth_client_required = none']),
