@@ -47,7 +47,7 @@ export class BarbicanKeyManager implements KeyManager {
       return await inWordsOfPort(`make ${named}`, () => make.call(this, spec, signal))
     } catch (error) {
       if (!isHoldfastError(error) || !hasCode(error.cause, OUTCOME_UNKNOWN)) throw error
-      throw error.within({ left: `perhaps ${named} that nobody knows of` })
+      throw leftKey(error, named)
     }
   }
 
@@ -105,6 +105,12 @@ export class BarbicanKeyManager implements KeyManager {
 
 const notAnId = (id: string) =>
   new HoldfastError('not-found', 'key-not-found', `there is no key ${JSON.stringify(id.slice(0, 60))}: that is no UUID`)
+
+const leftKey = ({ kind, code, message, cause, details }: HoldfastError, named: string) =>
+  new HoldfastError(kind, code, message, {
+    cause,
+    details: { ...details, left: `perhaps ${named} that nobody knows of` },
+  })
 
 const leftOrder = (order: string, key: string, cause: unknown) =>
   new HoldfastError('conflict', 'key-order-left', `the key manager keeps order ${order}, done with key ${key}`, {
