@@ -1,0 +1,90 @@
+import type { Agent, Dispatcher } from 'undici'
+import { HoldfastError } from '#src/core/error.ts'
+import { Exchange } from './exchange.ts'
+import type { HttpRequest, HttpResponse, HttpTransport } from './transport.ts'
+
+/** PEM. */
+export interface TlsSettings {
+  /** Trusted instead of Node's own list. */
+  readonly ca?: Uint8Array | string | undefined
+  readonly certificate?: Uint8Array | string | undefined
+  readonly key?: Uint8Array | string | undefined
+  /** No certificate is checked; for tests. */
+  readonly insecure?: boolean | undefined
+}
+
+/** For one connection to come about, milliseconds; the deadline of the request may be shorter. */
+const CONNECT_MS = 20_000
+
+/**
+ * HTTP/1.1 over kept-alive connections by undici, which is loaded at the first request. Variables such as `HTTPS_PROXY` are not
+ * looked at: a cloud's tokens go to the cloud and nowhere else.
+ */
+export class UndiciTransport implements HttpTransport {
+  readonly #tls: TlsSettings
+  #agent: Promise<Agent> | undefined
+
+  constructor(tls: TlsSettings = {}) {
+    this.#tls = tls
+  }
+
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    request.signal?.throwIfAborted()
+    const { origin, pathname, search } = parse(request.url)
+    this.#agent ??= makeAgent(this.#tls)
+    const agent = await this.#agent
+    const exchange = new Exchange(request)
+    const options: Dispatcher.DispatchOptions = {
+      origin,
+      path: pathname + search,
+      method: request.method,
+      headers: { ...request.headers },
+      body: request.body ?? null,
+      // The exchange has its own, over everything.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    }
+    try {
+      agent.dispatch(options, exchange)
+    } catch (error) {
+      exchange.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)))
+    }
+    return await exchange.response
+  }
+
+  async close(): Promise<void> {
+    const agent = await this.#agent
+    this.#agent = undefined
+    await agent?.destroy()
+  }
+}
+
+async function makeAgent({ ca, certificate, key, insecure }: TlsSettings): Promise<Agent> {
+  const { Agent } = await import('undici')
+  return new Agent({
+    connections: 64,
+    keepAliveTimeout: 4_000,
+    connect: {
+      timeout: CONNECT_MS,
+      rejectUnauthorized: insecure !== true,
+      ...(ca !== undefined && { ca: textOf(ca) }),
+      ...(certificate !== undefined && { cert: textOf(certificate) }),
+      ...(key !== undefined && { key: textOf(key) }),
+    },
+  })
+}
+
+const textOf = (pem: Uint8Array | string): string | Buffer => (typeof pem === 'string' ? pem : Buffer.from(pem))
+
+function parse(url: string): URL {
+  const parsed = URL.parse(url)
+  if (parsed && (parsed.protocol === 'http:' || parsed.protocol === 'https:')) return parsed
+  throw new HoldfastError(
+    'invalid-input',
+    'endpoint-invalid',
+    `${JSON.stringify(url.slice(0, 200))} is not the address of a service`,
+    {
+      details: { hint: 'it must begin with http:// or https://' },
+    },
+  )
+}
