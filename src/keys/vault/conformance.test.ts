@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createNodeHost } from '#src/host/node-host.ts'
+import { UndiciTransport } from '#src/http/undici-transport.ts'
 import { keyManagerConformance } from '../conformance.ts'
 import { startFakeVault } from './testing/fake-vault.ts'
-import { LoopbackTransport } from './testing/loopback-transport.ts'
 import { VaultKeyManager } from './vault-key-manager.ts'
 
 const host = createNodeHost()
@@ -19,7 +19,8 @@ for (const version of [1, 2] as const) {
     vault.state.tokens.set('hvs.root', { end: undefined, renewable: false, longest: 0, allowed: ['secret/'] })
     const auth = { method: 'token', file: { path, kind: 'file' } } as const
     const options = { url: vault.url, mount: 'secret', path: 'cinder/keys', version, auth } as const
-    const open = () => new VaultKeyManager(host, new LoopbackTransport(), options)
+    const transport = new UndiciTransport()
+    const open = () => new VaultKeyManager(host, transport, options)
     return {
       keys: open(),
       reopen: async () => open(),
@@ -31,6 +32,7 @@ for (const version of [1, 2] as const) {
         if (data) data.value = String(data.value).slice(2)
       },
       [Symbol.asyncDispose]: async () => {
+        await transport.close()
         await vault[Symbol.asyncDispose]()
         await rm(folder, { recursive: true })
       },
