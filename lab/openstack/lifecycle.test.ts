@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { access, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -65,6 +66,15 @@ describe('a cloud of the command line', { timeout: 300_000 }, () => {
 
     await assert.rejects(access(dir))
   })
+})
+
+test('a cloud that cannot be held does not wait to be let go', async () => {
+  const child = spawn(process.execPath, [MAIN, 'up', '--hold'], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env: { ...process.env, TMPDIR: '/proc/no-such-folder' },
+  })
+
+  assert.deepEqual(await once(child, 'exit'), [1, null])
 })
 
 async function listening(dir: string): Promise<number> {

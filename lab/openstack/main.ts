@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises'
+import { chmod, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -63,7 +63,15 @@ async function hold(ceph: boolean): Promise<number> {
   process.stdin.once('end', () => release('released')).once('close', () => release('released'))
   process.stdin.resume()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => release('released'))
-  const dir = await mkdtemp(join(tmpdir(), 'holdfast-cloud-'))
+  try {
+    return await holdUntil(released, await mkdtemp(join(tmpdir(), 'holdfast-cloud-')), ceph)
+  } finally {
+    process.stdin.destroy()
+  }
+}
+
+async function holdUntil(released: Promise<'released'>, dir: string, ceph: boolean): Promise<number> {
+  await chmod(dir, 0o755)
   const context = await contextOf({ dir, ceph, standardPorts: false })
   const started = cloudUp(context)
   try {
