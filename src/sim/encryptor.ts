@@ -11,7 +11,7 @@ import type {
   ViewFacts,
 } from '#src/encryptors/encryptor.ts'
 import { checkSimLuks, checkSimPassphrase, failure, simLuksOrNothing } from './luks.ts'
-import { hashOf, type SimLuks, type SimMapping, type World } from './world.ts'
+import { hashOf, type SimLuks, type SimMapping, type SimSecret, type World } from './world.ts'
 
 const OUR_NAME = /^crypt-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/
 const LUKS_UUID = /^CRYPT-LUKS[12]-([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})-(.+)$/
@@ -221,7 +221,7 @@ export class SimNativeEncryptor implements Encryptor {
   }
 
   #find(volumeId: string) {
-    const secret = [...this.#world.secrets.values()].find(({ usage }) => usage === volumeId)
+    const secret = [...this.#world.secrets.values()].find(each => each.usage === volumeId && isPassphrase(each))
     if (!secret || secret.uuid === volumeId) return secret && { ...secret }
     throw new HoldfastError(
       'conflict',
@@ -244,6 +244,7 @@ export class SimNativeEncryptor implements Encryptor {
   list(signal?: AbortSignal): Promise<readonly ViewFacts[]> {
     const views = () =>
       [...this.#world.secrets.values()]
+        .filter(isPassphrase)
         .map(({ uuid, usage }) => ({ name: uuid, ...(uuid === usage && { volumeId: uuid }), holders: [] }))
         .sort((a, b) => (a.name < b.name ? -1 : 1))
     return this.#world.look('secret list', views, signal)
@@ -262,10 +263,14 @@ export class SimNativeEncryptor implements Encryptor {
   }
 }
 
+/** And not the key of a Ceph user. */
+const isPassphrase = ({ purpose }: SimSecret): boolean => purpose !== 'ceph'
+
 const secretView = ({ source, volumeId }: UnlockRequest, luks: SimLuks): GuestSource => ({
   mechanism: 'native',
   kind: source.kind,
   path: source.path,
+  ...(source.network && { network: source.network }),
   sizeBytes: source.sizeBytes - luks.payloadOffsetBytes,
   secretUuid: volumeId,
   luksUuid: luks.uuid,

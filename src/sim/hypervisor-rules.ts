@@ -23,7 +23,9 @@ export const kept = (id: string, volumeId: string, how: string, cause?: unknown)
   )
 
 export const filesOf = ({ kernel, disks }: DomainSpec): readonly string[] =>
-  [kernel?.image, kernel?.initrd, ...disks.map(({ source }) => source.path)].filter(path => path !== undefined)
+  [kernel?.image, kernel?.initrd, ...disks.flatMap(onThisHost)].filter(path => path !== undefined)
+
+const onThisHost = ({ source }: DomainDisk): readonly string[] => (source.kind === 'network' ? [] : [source.path])
 
 export function failureOf(check: () => void): unknown[] {
   try {

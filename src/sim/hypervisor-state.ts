@@ -1,5 +1,6 @@
 import { HoldfastError } from '#src/core/error.ts'
 import type { DomainDisk, DomainFacts, DomainInterface, DomainSpec, DomainState } from '#src/hypervisor/hypervisor.ts'
+import { cephKeyHash } from './ceph.ts'
 import type { Copier, Forkable } from './copy.ts'
 import type { Seen, World } from './world.ts'
 
@@ -19,6 +20,8 @@ export interface SimDisk {
   readonly kind: 'block' | 'file' | 'network'
   readonly path: string
   readonly secretUuid?: string | undefined
+  /** Of a network disk that wants a key: the Ceph user, and the secret with its key. */
+  readonly auth?: { readonly username: string; readonly secretUuid: string } | undefined
   readonly readonly: boolean
   readonly shareable: boolean
   readonly discard: boolean
@@ -135,9 +138,10 @@ export class SimLibvirt implements Forkable<World> {
   }
 
   /** What QEMU refuses to open. The wrong device it does not notice: that is for I1 and I2. */
-  #checkOpen(domain: SimDomain, { path, secretUuid, shareable }: SimDisk): void {
+  #checkOpen(domain: SimDomain, { kind, path, secretUuid, auth, shareable }: SimDisk): void {
+    if (auth) this.#checkAuth(auth)
     const file = this.#world.below(path)
-    if (!file) throw noFile(path)
+    if (!file) throw kind === 'network' ? noImage(path) : noFile(path)
     if (secretUuid !== undefined) this.#checkSecret(file.luks?.passphraseHash, secretUuid)
     const others = [...(this.#world.users.get(path) ?? [])].filter(user => user !== qemuOf(domain.id))
     if (file.kind === 'file' && !shareable && others.some(user => user.startsWith('qemu '))) {
@@ -149,14 +153,23 @@ export class SimLibvirt implements Forkable<World> {
   }
 
   #checkSecret(passphraseHash: string | undefined, uuid: string): void {
+    const valueHash = this.#valueOf(uuid)
+    if (passphraseHash === undefined) throw libvirtError(`${CLOSED}Volume is not in LUKS format`, 'INTERNAL_ERROR 1')
+    if (passphraseHash !== valueHash) {
+      throw libvirtError(`${CLOSED}Invalid password, cannot unlock any keyslot`, 'INTERNAL_ERROR 1')
+    }
+  }
+
+  #checkAuth({ username, secretUuid }: NonNullable<SimDisk['auth']>): void {
+    if (this.#valueOf(secretUuid) === cephKeyHash(this.#world, username)) return
+    throw libvirtError(`${CLOSED}error connecting: Operation not permitted`, 'INTERNAL_ERROR 1')
+  }
+
+  #valueOf(uuid: string): string {
     const secret = this.#world.secrets.get(uuid)
     if (!secret) throw libvirtError(`Secret not found: no secret with matching uuid '${uuid}'`, 'NO_SECRET 66')
-    if (secret.valueHash === undefined) throw libvirtError(`secret '${uuid}' does not have a value`, 'NO_SECRET 66')
-    const closed = 'internal error: process exited while connecting to monitor: '
-    if (passphraseHash === undefined) throw libvirtError(`${closed}Volume is not in LUKS format`, 'INTERNAL_ERROR 1')
-    if (passphraseHash !== secret.valueHash) {
-      throw libvirtError(`${closed}Invalid password, cannot unlock any keyslot`, 'INTERNAL_ERROR 1')
-    }
+    if (secret.valueHash !== undefined) return secret.valueHash
+    throw libvirtError(`secret '${uuid}' does not have a value`, 'NO_SECRET 66')
   }
 
   #open(domain: SimDomain, { path, secretUuid, volumeId }: SimDisk): void {
@@ -206,13 +219,22 @@ export const libvirtError = (text: string, code: string): HoldfastError =>
     details: { layer: 'presentation' },
   })
 
+const CLOSED = 'internal error: process exited while connecting to monitor: '
+
+const noImage = (path: string) =>
+  libvirtError(
+    `${CLOSED}error reading header from ${path.split('/').at(-1)}: No such file or directory`,
+    'INTERNAL_ERROR 1',
+  )
+
 const noFile = (path: string) =>
   libvirtError(`Cannot access storage file '${path}': No such file or directory`, 'SYSTEM_ERROR 38')
 
 export function simDisk(disk: DomainDisk): SimDisk {
   const { volumeId, target, readonly, shareable, discard, bootOrder, source } = disk
-  const { kind, path, secretUuid } = source
-  return { volumeId, target, kind, path, secretUuid, readonly, shareable, discard, bootOrder }
+  const { kind, path, secretUuid, network } = source
+  const auth = network?.auth && { auth: { ...network.auth } }
+  return { volumeId, target, kind, path, secretUuid, ...auth, readonly, shareable, discard, bootOrder }
 }
 
 export const simConfiguration = (spec: DomainSpec): SimConfiguration => ({

@@ -73,6 +73,12 @@ export interface SimSecret {
   readonly uuid: string
   readonly usage: string
   valueHash?: string | undefined
+  /** What libvirt calls its usage's type: that of a volume's passphrase unless told. */
+  readonly purpose?: 'volume' | 'ceph' | undefined
+  /** The image that its description names. */
+  readonly over?: string | undefined
+  /** An operator's own, which is kept on disk. */
+  readonly kept?: boolean | undefined
 }
 
 export interface SimInterface {
@@ -247,7 +253,8 @@ export class World {
 
   /** The same for a world that has no process. */
   cutPower(): void {
-    for (const map of [this.loops, this.mappings, this.secrets, this.users]) map.clear()
+    for (const map of [this.loops, this.mappings, this.users]) map.clear()
+    for (const [uuid, { kept }] of this.secrets) if (!kept) this.secrets.delete(uuid)
     for (const [name, { kind }] of this.interfaces) if (kind === 'tap') this.interfaces.delete(name)
     for (const hook of this.#rebootHooks) hook()
     this.bootId = this.random.uuid()
