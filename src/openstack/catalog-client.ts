@@ -1,0 +1,241 @@
+import { HoldfastError, hasCode } from '#src/core/error.ts'
+import { backOffMs, retryAfterMs } from '#src/http/back-off.ts'
+import type { HttpRequest, HttpResponse } from '#src/http/transport.ts'
+import { type LoginParts, textOf } from './keystone/login.ts'
+import type { Token } from './keystone/token.ts'
+import { parseJson, requestIdOf, statusError } from './replies.ts'
+import type { ServiceClient, ServiceReply, ServiceRequest, ServiceVersion } from './service-client.ts'
+import { parseVersion, rootOf } from './versions.ts'
+
+const DEADLINE_MS = 60_000
+/** Repetitions of one request at most. */
+const REPEATS = 3
+/** No service is waited for longer than this between two tries, whatever it says. */
+const MOST_RETRY_AFTER_MS = 30_000
+const VERSION_MS = 300_000
+const REDIRECTS = 3
+
+/** The name that a service's microversion header has for it. */
+const HEADER_NAMES: Readonly<Record<string, string>> = { 'block-storage': 'volume' }
+
+export interface RequestNote {
+  readonly method: string
+  readonly url: string
+  /** Undefined: no reply came. */
+  readonly status: number | undefined
+  readonly ms: number
+  readonly requestId: string | undefined
+}
+
+/** What a request carries. */
+export interface RequestTokens {
+  readonly user: Token
+  readonly service?: Token | undefined
+}
+
+/** What a client needs of the session that it belongs to. */
+export interface LoggedIn {
+  readonly options: LoginParts & { readonly onRequest?: ((note: RequestNote) => void) | undefined }
+  endpoint(serviceType: string, signal?: AbortSignal): Promise<string>
+  tokens(signal?: AbortSignal): Promise<RequestTokens>
+  /** These were refused; true if others can be had. */
+  renew(tokens: RequestTokens): boolean
+}
+
+/** A service as the catalog has it. */
+export class CatalogClient implements ServiceClient {
+  readonly serviceType: string
+  readonly #session: LoggedIn
+  #version: { readonly endpoint: string; readonly until: number; readonly version: Promise<ServiceVersion> } | undefined
+
+  constructor(session: LoggedIn, serviceType: string) {
+    this.#session = session
+    this.serviceType = serviceType
+  }
+
+  async endpoint(signal?: AbortSignal): Promise<string> {
+    return await this.#session.endpoint(this.serviceType, signal)
+  }
+
+  async send(request: ServiceRequest): Promise<ServiceReply> {
+    return await this.#sendTo(await this.endpoint(request.signal), request)
+  }
+
+  async version(signal?: AbortSignal): Promise<ServiceVersion> {
+    const endpoint = await this.endpoint(signal)
+    const known = this.#version
+    if (known && known.endpoint === endpoint && this.#now() < known.until) return await known.version
+    const version = this.#askVersion(endpoint, signal)
+    this.#version = { endpoint, until: this.#now() + VERSION_MS, version }
+    // A failure is not kept.
+    version.catch(() => {
+      if (this.#version?.version === version) this.#version = undefined
+    })
+    return await version
+  }
+
+  async #askVersion(endpoint: string, signal: AbortSignal | undefined): Promise<ServiceVersion> {
+    const root = rootOf(endpoint)
+    const reply = await this.#sendTo(root, {
+      method: 'GET',
+      path: '',
+      okStatuses: [200, 300],
+      deadlineMs: 20_000,
+      signal,
+    })
+    return parseVersion(this.serviceType, reply.json(), `GET ${root}`)
+  }
+
+  #now(): number {
+    return this.#session.options.clock.monotonic()
+  }
+
+  async #sendTo(base: string, request: ServiceRequest): Promise<ServiceReply> {
+    const { clock, random } = this.#session.options
+    let renewed = false
+    for (let attempt = 0; ; ) {
+      const tokens = await this.#session.tokens(request.signal)
+      const { reply, error } = await this.#try(base, request, tokens)
+      if (reply && !error) return reply
+      if (error.status === 401 && !renewed && this.#session.renew(tokens)) {
+        renewed = true
+        continue
+      }
+      const waitMs = attempt < REPEATS ? waitFor(error.failure, request) : undefined
+      if (waitMs === undefined) throw error.status === 401 ? this.#explained(error.failure, tokens) : error.failure
+      await clock.sleep(Math.max(waitMs, backOffMs(random, attempt)), request.signal)
+      attempt++
+    }
+  }
+
+  /** One try, its failure as a value. */
+  async #try(base: string, request: ServiceRequest, tokens: RequestTokens): Promise<Outcome> {
+    const exchange = this.#requestOf(base, request, tokens)
+    const what = `${request.method} ${exchange.url.replace(/\?.*$/s, '')}`
+    let response: HttpResponse
+    try {
+      response = await this.#exchange(exchange)
+    } catch (failure) {
+      return { error: { failure } }
+    }
+    const { status, headers, body } = response
+    const requestId = requestIdOf(response)
+    const isOk = request.okStatuses?.includes(status) ?? (status >= 200 && status < 300)
+    if (isOk) return { reply: { status, headers, bytes: body, requestId, json: () => parseJson(response, what) } }
+    const after = retryAfterMs(headers['retry-after'], this.#session.options.clock)
+    const facts = { what, serviceType: this.serviceType, requestId, retryAfterMs: after }
+    return { error: { status, failure: statusError(response, facts) } }
+  }
+
+  /** Follows a redirect only to the same server, and only where nothing is changed. */
+  async #exchange(first: HttpRequest): Promise<HttpResponse> {
+    let request = first
+    for (let followed = 0; ; followed++) {
+      const response = await this.#observed(request)
+      const { location } = response.headers
+      if (response.status <= 300 || response.status > 308 || response.status === 304 || location === undefined)
+        return response
+      const target = URL.parse(location, request.url)
+      const isSame = target !== null && target.origin === new URL(request.url).origin
+      if (!isSame || request.method !== 'GET' || followed >= REDIRECTS) throw redirected(request, location, response)
+      request = { ...request, url: target.href }
+    }
+  }
+
+  async #observed(request: HttpRequest): Promise<HttpResponse> {
+    const { transport, clock, onRequest } = this.#session.options
+    if (!onRequest) return await transport.send(request)
+    const begun = clock.monotonic()
+    const { method, url } = request
+    const tell = (response?: HttpResponse) =>
+      onRequest({
+        method,
+        url,
+        status: response?.status,
+        ms: clock.monotonic() - begun,
+        requestId: response && requestIdOf(response),
+      })
+    try {
+      const response = await transport.send(request)
+      tell(response)
+      return response
+    } catch (error) {
+      tell()
+      throw error
+    }
+  }
+
+  #requestOf(base: string, request: ServiceRequest, tokens: RequestTokens): HttpRequest {
+    const { method, path, json, microversion, signal } = request
+    const headers: Record<string, string> = {
+      accept: request.accept ?? 'application/json',
+      'user-agent': 'holdfast',
+      'x-auth-token': textOf(tokens.user.value),
+      'x-openstack-request-id': `req-${this.#session.options.random.uuid()}`,
+    }
+    if (tokens.service) headers['x-service-token'] = textOf(tokens.service.value)
+    if (json !== undefined) headers['content-type'] = 'application/json'
+    if (microversion !== undefined) {
+      headers['openstack-api-version'] = `${HEADER_NAMES[this.serviceType] ?? this.serviceType} ${microversion}`
+    }
+    return {
+      method,
+      url: `${base}/${path}${queryOf(request.query)}`,
+      headers,
+      ...(json !== undefined && { body: JSON.stringify(json) }),
+      deadlineMs: request.deadlineMs ?? DEADLINE_MS,
+      signal,
+    }
+  }
+
+  /** A token that was just got and is refused: whose fault it is. */
+  #explained(failure: unknown, { service }: RequestTokens): unknown {
+    if (!(failure instanceof HoldfastError) || !service || service.roles.includes('service')) return failure
+    return new HoldfastError('forbidden', 'service-token-refused', `${failure.message}; the service token may be why`, {
+      cause: failure,
+      details: {
+        ...failure.details,
+        hint: `the service user has the roles ${service.roles.join(', ')}; it needs one of the service's service_token_roles, usually 'service'`,
+      },
+    })
+  }
+}
+
+type Outcome =
+  | { readonly reply: ServiceReply; readonly error?: undefined }
+  | { readonly reply?: undefined; readonly error: { readonly status?: number; readonly failure: unknown } }
+
+/** How long to wait at least before it is sent again, milliseconds; undefined: not at all. */
+function waitFor(failure: unknown, request: ServiceRequest): number | undefined {
+  if (hasCode(failure, 'endpoint-unreachable')) return 0
+  const isIdempotent = request.idempotent ?? request.method !== 'POST'
+  if (hasCode(failure, 'reply-lost')) return isIdempotent ? 0 : undefined
+  const { status, retryAfterMs: after } = failure as { status?: number; retryAfterMs?: number }
+  if (status === undefined) return undefined
+  const isAsked = (status === 503 || status === 429) && after !== undefined
+  const isRepeated = isIdempotent && (request.retryStatuses ?? [502, 503, 504]).includes(status)
+  if (!isAsked && !isRepeated) return undefined
+  return (after ?? 0) <= MOST_RETRY_AFTER_MS ? (after ?? 0) : undefined
+}
+
+function queryOf(query: ServiceRequest['query']): string {
+  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined)
+  if (given.length === 0) return ''
+  const sorted = given
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]): [string, string] => [key, String(value)])
+  return `?${new URLSearchParams(sorted)}`
+}
+
+const redirected = (request: HttpRequest, location: string, response: HttpResponse) =>
+  new HoldfastError(
+    'unavailable',
+    'redirect-refused',
+    `${request.method} ${request.url.replace(/\?.*$/s, '')} was answered ${response.status}, a redirect to ${JSON.stringify(location.slice(0, 200))}`,
+    {
+      details: {
+        requestId: requestIdOf(response),
+        hint: 'tokens go to no other server; correct the endpoint in the catalog',
+      },
+    },
+  )

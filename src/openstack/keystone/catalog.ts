@@ -1,0 +1,90 @@
+import { HoldfastError } from '#src/core/error.ts'
+import type { EndpointInterface } from './credentials.ts'
+
+export interface CatalogService {
+  readonly type: string
+  readonly name?: string | undefined
+  readonly endpoints: readonly CatalogEndpoint[]
+}
+
+export interface CatalogEndpoint {
+  /** As the catalog has it: `public`, or `publicURL`. */
+  readonly interface: string
+  readonly region?: string | undefined
+  readonly url: string
+}
+
+/** Official types with the names that catalogs have or had for them (service-types-authority). */
+const ALIASES: Readonly<Record<string, readonly string[]>> = {
+  'block-storage': ['block-storage', 'volumev3', 'block-store'],
+  'key-manager': ['key-manager'],
+}
+
+/** Of versions that are no longer spoken. */
+const OUTDATED: Readonly<Record<string, readonly string[]>> = { 'block-storage': ['volumev2', 'volume'] }
+
+export interface EndpointWish {
+  readonly serviceType: string
+  readonly interface: EndpointInterface
+  readonly region?: string | undefined
+}
+
+/** @throws HoldfastError `service-not-in-catalog`, `service-version-unsupported` */
+export function findEndpoint(catalog: readonly CatalogService[], wish: EndpointWish): string {
+  const types = ALIASES[wish.serviceType] ?? [wish.serviceType]
+  const services = types.flatMap(type => catalog.filter(service => service.type === type))
+  const fitting = services.flatMap(service => service.endpoints).find(endpoint => fits(endpoint, wish))
+  if (fitting) return fitting.url
+  throw services.length > 0 ? notHere(services, wish) : notAtAll(catalog, wish)
+}
+
+const fits = (endpoint: CatalogEndpoint, wish: EndpointWish): boolean =>
+  endpoint.interface.replace(/URL$/, '') === wish.interface &&
+  (wish.region === undefined || endpoint.region === wish.region)
+
+const wanted = ({ interface: face, region }: EndpointWish): string =>
+  `interface '${face}'${region === undefined ? '' : ` in region '${region}'`}`
+
+function notHere(services: readonly CatalogService[], wish: EndpointWish): HoldfastError {
+  const there = services.flatMap(({ endpoints }) =>
+    endpoints.map(one => `'${one.interface}' in '${one.region ?? '-'}'`),
+  )
+  return new HoldfastError(
+    'unavailable',
+    'service-not-in-catalog',
+    `the catalog has '${wish.serviceType}', but not with ${wanted(wish)}; it has ${there.join(', ') || 'no endpoint of it'}`,
+    { details: { hint: 'choose another region_name or interface' } },
+  )
+}
+
+function notAtAll(catalog: readonly CatalogService[], { serviceType }: EndpointWish): HoldfastError {
+  const outdated = catalog.find(({ type }) => OUTDATED[serviceType]?.includes(type))
+  if (outdated) {
+    return new HoldfastError(
+      'unsupported',
+      'service-version-unsupported',
+      `the catalog has only '${outdated.type}' of ${serviceType}, an API version that is no longer spoken`,
+      { details: { hint: 'Cinder v3 is needed (OpenStack Mitaka and later); register its endpoint' } },
+    )
+  }
+  const there = catalog.map(({ type }) => type).sort()
+  return new HoldfastError(
+    'unavailable',
+    'service-not-in-catalog',
+    `the catalog has no '${serviceType}'; it has ${there.join(', ') || 'nothing'}`,
+    { details: { hint: `ask the operator of the cloud, or configure the endpoint of ${serviceType}` } },
+  )
+}
+
+/** Fills `%(name)s` and `$(name)s` in. @throws HoldfastError `endpoint-invalid` for one that is not known */
+export function expandEndpoint(template: string, values: Readonly<Record<string, string | undefined>>): string {
+  return template.replace(/[%$]\(([A-Za-z_]+)\)s/g, (_, name: string) => {
+    const value = values[name]
+    if (value !== undefined) return encodeURIComponent(value)
+    throw new HoldfastError(
+      'invalid-input',
+      'endpoint-invalid',
+      `the endpoint ${JSON.stringify(template)} asks for '${name}', which this login does not have`,
+    )
+  })
+}
