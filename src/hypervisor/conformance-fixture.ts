@@ -66,3 +66,22 @@ export async function running(
   assert.equal(await hypervisor().start(spec.id), 'made')
   return spec
 }
+
+/** An encrypted image of a Ceph cluster that is not there. */
+export function networkDisk(volumeId: string, target: string): DomainDisk {
+  const name = `volumes/volume-${volumeId}`
+  const auth = { username: 'cinder', secretUuid: volumeId.replace(/^.{8}/, '00000000') }
+  const hosts = [
+    { name: '127.0.0.1', port: 1 },
+    { name: '::1', port: 1 },
+  ]
+  const source = {
+    mechanism: 'native',
+    kind: 'network',
+    path: `rbd:${name}`,
+    network: { protocol: 'rbd', name, hosts, auth },
+    sizeBytes: 1,
+    secretUuid: volumeId,
+  } as const
+  return { volumeId, target, source, readonly: false, shareable: false, discard: true }
+}

@@ -6,6 +6,7 @@ import {
   code,
   type HypervisorFixture,
   LONG,
+  networkDisk,
   running,
   SHORT,
   summary,
@@ -29,6 +30,7 @@ export function hypervisorConformance(
     definitionCases(context)
     powerCases(context)
     diskCases(context)
+    networkDiskCases(context)
     failureCases(context)
     awayCases(context)
   })
@@ -263,5 +265,36 @@ function diskCases({ hypervisor, fixture }: Context): void {
     await fixture().growFile(disk, bytes)
     await hypervisor().resize(id, disk.volumeId, bytes)
     await assert.rejects(hypervisor().resize(id, fixture().spec().id, bytes), code('disk-not-found'))
+  })
+}
+
+/** Of images that no cluster has: what can be known without opening them. */
+function networkDiskCases({ hypervisor, fixture }: Context): void {
+  it('does not look for a network disk on this host, and tells its image and its secrets', async () => {
+    const disk = networkDisk(fixture().spec().id, 'vda')
+    const spec = { ...fixture().spec(), disks: [disk] }
+    await hypervisor().check(spec)
+    assert.equal(await hypervisor().define(spec), 'made')
+    assert.equal(await hypervisor().define(spec), 'already')
+    const [found, ...more] = (await hypervisor().observe(spec.id))?.persistentDisks ?? []
+    assert.deepEqual(more, [])
+    assert.deepEqual([found?.kind, found?.path, found?.volumeId], ['network', disk.source.path, disk.volumeId])
+    assert.equal(found?.secretUuid, disk.source.secretUuid)
+    assert.equal(found?.authSecretUuid, disk.source.network?.auth?.secretUuid)
+  })
+
+  it('adds a network disk to a domain that is off, knows it by its secrets too, and takes it away', async () => {
+    const [spec, other] = [fixture().spec(), fixture().spec()]
+    const disk = networkDisk(other.id, 'vdb')
+    await hypervisor().define({ ...spec, disks: [await fixture().disk('vda')] })
+    assert.equal(await hypervisor().present(spec.id, disk, LONG), 'made')
+    assert.equal(await hypervisor().present(spec.id, disk, LONG), 'already')
+    const { network } = disk.source
+    assert.ok(network)
+    const elsewhere = { ...network, auth: { username: 'cinder', secretUuid: other.id } }
+    const wrong = { ...disk, source: { ...disk.source, network: elsewhere } }
+    await assert.rejects(hypervisor().present(spec.id, wrong, LONG), code('disk-conflict'))
+    assert.equal(await hypervisor().withdraw(spec.id, disk.volumeId, LONG), 'made')
+    assert.equal((await hypervisor().observe(spec.id))?.persistentDisks.length, 1)
   })
 }

@@ -49,8 +49,12 @@ export interface DiskFacts {
   /** From our alias (`ua-<volume id>`) or the serial; undefined for a disk that is not ours. */
   readonly volumeId?: string | undefined
   readonly kind: 'block' | 'file' | 'network' | 'other'
+  /** Of a network disk `<protocol>:<name>`. */
   readonly path?: string | undefined
+  /** That QEMU decrypts with. */
   readonly secretUuid?: string | undefined
+  /** That QEMU logs in with, for a network disk. */
+  readonly authSecretUuid?: string | undefined
 }
 
 /** A domain as it is found. */
@@ -98,9 +102,9 @@ export interface Hypervisor {
   observe(id: string, signal?: AbortSignal): Promise<DomainFacts | undefined>
   list(signal?: AbortSignal): Promise<readonly DomainFacts[]>
   /**
-   * Read-only preflight of `define` and `start`: libvirt answers, emulator, kernel, initrd, disks and bridges are there,
-   * QEMU's user may pass every folder above them, no foreign domain has the name. Tells all that is wrong.
-   * Codes beside the others: `emulator-missing` (unsupported), `file-not-found`, `bridge-not-found` (not-found),
+   * Read-only preflight of `define` and `start`: libvirt answers, emulator, kernel, initrd, disks and bridges are there (of
+   * network disks QEMU's driver; the image is the connector's to check), QEMU's user may pass every folder above them, no foreign domain has the name. Tells all that is wrong.
+   * Codes beside the others: `emulator-missing`, `block-driver-missing` (unsupported), `file-not-found`, `bridge-not-found` (not-found),
    * `unreachable-path` (forbidden).
    */
   check(spec: DomainSpec, signal?: AbortSignal): Promise<void>

@@ -64,9 +64,10 @@ export function whereIs(domain: SimDomain | undefined, volumeId: string): 'live'
 
 /** @throws HoldfastError `disk-conflict` */
 export function lacks(domain: SimDomain, { disks }: SimConfiguration, disk: DomainDisk): boolean {
-  const { path, secretUuid } = disk.source
+  const { path, secretUuid, network } = disk.source
   const own = disks.find(({ volumeId }) => volumeId === disk.volumeId)
-  if (own && own.path === path && own.secretUuid === secretUuid && own.target === disk.target) return false
+  const sameSecrets = own?.secretUuid === secretUuid && own?.auth?.secretUuid === network?.auth?.secretUuid
+  if (own && own.path === path && sameSecrets && own.target === disk.target) return false
   const other = own ?? disks.find(({ target }) => target === disk.target)
   if (!other) return true
   const reason = `domain '${domain.name}' has ${other.target} from ${other.path}`

@@ -247,12 +247,13 @@ export const simConfiguration = (spec: DomainSpec): SimConfiguration => ({
 })
 
 const diskFacts = (configuration: SimConfiguration | undefined) =>
-  configuration?.disks.map(({ target, volumeId, kind, path, secretUuid }) => ({
+  configuration?.disks.map(({ target, volumeId, kind, path, secretUuid, auth }) => ({
     target,
     volumeId,
     kind,
     path,
     secretUuid,
+    authSecretUuid: auth?.secretUuid,
   })) ?? []
 
 export const simFacts = (domain: SimDomain): DomainFacts => ({

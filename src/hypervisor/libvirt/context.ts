@@ -10,4 +10,6 @@ export interface Context {
   readonly domainType: 'kvm' | 'qemu'
   /** True if this file can be opened with O_DIRECT. */
   readonly directIo: (path: string, signal?: AbortSignal) => Promise<boolean>
+  /** @throws HoldfastError `block-driver-missing` if QEMU cannot open RBD images */
+  readonly checkRbdDriver: (signal?: AbortSignal) => Promise<void>
 }

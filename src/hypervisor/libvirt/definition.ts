@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { Change } from '#src/core/change.ts'
+import type { GuestSource } from '#src/core/disk.ts'
 import { collectErrors, HoldfastError } from '#src/core/error.ts'
 import type { DomainSpec } from '#src/hypervisor/hypervisor.ts'
 import { DomainUndefine, DomainXML, isLibvirtCode } from '#src/libvirt/index.ts'
@@ -23,9 +24,7 @@ export async function check(context: Context, spec: DomainSpec, signal?: AbortSi
       checkNames(context, spec, signal),
       checkMachine(context, spec, signal),
       ...filesOf(spec).map(([what, path]) => checkFile(context, what, path, who)),
-      ...spec.disks.map(({ source }) =>
-        checkFile(context, 'disk', source.path, source.kind === 'file' ? who : undefined),
-      ),
+      ...spec.disks.map(({ source }) => checkSource(context, source, who, signal)),
       ...spec.interfaces.map(({ bridge }) => checkBridge(context, bridge)),
     ])
     const error = collectErrors(outcomes.flatMap(outcome => (outcome.status === 'rejected' ? [outcome.reason] : [])))
@@ -57,6 +56,16 @@ const filesOf = ({ kernel }: DomainSpec): readonly (readonly [string, string])[]
   ...(kernel ? [['kernel', kernel.image] as const] : []),
   ...(kernel?.initrd === undefined ? [] : [['initrd', kernel.initrd] as const]),
 ]
+
+async function checkSource(
+  context: Context,
+  source: GuestSource,
+  who: Identity | undefined,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (source.kind === 'network') return await context.checkRbdDriver(signal)
+  await checkFile(context, 'disk', source.path, source.kind === 'file' ? who : undefined)
+}
 
 async function checkFile({ host }: Context, what: string, path: string, who: Identity | undefined): Promise<void> {
   const facts = await host.files.stat(path)

@@ -11,8 +11,8 @@ import {
 } from '#src/libvirt/index.ts'
 import type { Context } from './context.ts'
 import { isBuffered } from './direct-io.ts'
+import { diskXml, foundDiskXml } from './disk-xml.ts'
 import type { DomainConfiguration, FoundDisk } from './domain-facts.ts'
-import { diskXml, foundDiskXml } from './domain-xml.ts'
 import { mayHaveEnded, translated } from './errors.ts'
 import { diskOf, type Look, lookExisting, lookOwn } from './look.ts'
 import { type Watch, watching } from './watch.ts'
@@ -53,9 +53,10 @@ function whereLacking(found: Look, disk: DomainDisk): number {
 
 function isThere(configuration: DomainConfiguration, disk: DomainDisk): boolean {
   const own = diskOf(configuration, disk.volumeId)
-  const { path, secretUuid } = disk.source
+  const { path, secretUuid, network } = disk.source
   if (own) {
-    if (own.path === path && own.secretUuid === secretUuid && own.target === disk.target) return true
+    const sameSecrets = own.secretUuid === secretUuid && own.authSecretUuid === network?.auth?.secretUuid
+    if (own.path === path && sameSecrets && own.target === disk.target) return true
     throw conflict(
       disk,
       `domain '${configuration.name}' already has it as ${own.target} from ${own.path ?? 'elsewhere'}`,

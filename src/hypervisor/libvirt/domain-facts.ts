@@ -67,9 +67,17 @@ function readDisk(what: string, disk: XmlNode): FoundDisk {
     alias,
     volumeId: volumeIdOf(alias, textOf(child(disk, 'serial'))),
     kind,
-    path: kind === 'block' ? attribute(source, 'dev') : kind === 'file' ? attribute(source, 'file') : undefined,
-    secretUuid: secretOf(source) ?? secretOf(disk),
+    path: pathOf(kind, source),
+    secretUuid: secretOf('encryption', source) ?? secretOf('encryption', disk),
+    authSecretUuid: secretOf('auth', source) ?? secretOf('auth', disk),
   }
+}
+
+function pathOf(kind: DiskFacts['kind'], source: XmlNode | undefined): string | undefined {
+  if (kind === 'block') return attribute(source, 'dev')
+  if (kind === 'file') return attribute(source, 'file')
+  const [protocol, name] = [attribute(source, 'protocol'), attribute(source, 'name')]
+  return kind === 'network' && protocol !== undefined && name !== undefined ? `${protocol}:${name}` : undefined
 }
 
 /** The alias first, then the serial (Nova `_detach_with_retry` looks in this order too). */
@@ -78,6 +86,6 @@ function volumeIdOf(alias: string | undefined, serial: string | undefined): stri
   return serial !== undefined && isUuid(serial) ? serial : undefined
 }
 
-/** libvirt writes the element below the source; versions before 3.9 wrote it below the disk. */
-const secretOf = (node: XmlNode | undefined): string | undefined =>
-  attribute(child(node, 'encryption', 'secret'), 'uuid')?.toLowerCase()
+/** libvirt writes the elements below the source; versions before 3.9 wrote them below the disk. */
+const secretOf = (element: 'encryption' | 'auth', node: XmlNode | undefined): string | undefined =>
+  attribute(child(node, element, 'secret'), 'uuid')?.toLowerCase()

@@ -1,15 +1,35 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import type { NetworkDisk } from '#src/core/disk.ts'
 import { code } from '#src/hypervisor/conformance-fixture.ts'
 import type { DomainDisk, DomainSpec } from '#src/hypervisor/hypervisor.ts'
+import { diskXml, foundDiskXml } from './disk-xml.ts'
 import { readDomain } from './domain-facts.ts'
-import { diskXml, domainXml, foundDiskXml } from './domain-xml.ts'
+import { domainXml } from './domain-xml.ts'
 import { attribute, child, children, readXml, textOf, writeXml } from './xml.ts'
 
 const ID = '11111111-2222-4333-8444-555555555555'
 const VOLUME = 'aaaaaaaa-2222-4333-8444-555555555555'
 const SECRET = 'cccccccc-2222-4333-8444-555555555555'
+const CEPH_SECRET = 'dddddddd-2222-4333-8444-555555555555'
+const RBD: NetworkDisk = {
+  protocol: 'rbd',
+  name: 'volumes/a',
+  hosts: [
+    { name: '10.0.0.1', port: 6789 },
+    { name: 'fd00::1', port: 3300 },
+  ],
+  auth: { username: 'cinder', secretUuid: CEPH_SECRET },
+}
+const RBD_SOURCE = {
+  mechanism: 'native',
+  kind: 'network',
+  path: 'rbd:volumes/a',
+  network: RBD,
+  sizeBytes: 1,
+  secretUuid: SECRET,
+} as const
 const FACTS = { domainType: 'qemu', emulator: '/usr/bin/qemu-system-x86_64', buffered: new Set<string>() } as const
 
 const disk = (more: Partial<DomainDisk> = {}): DomainDisk => ({
@@ -92,6 +112,47 @@ describe('domain XML', () => {
     assert.equal(child(node, 'boot'), undefined)
   })
 
+  it('gives QEMU a network disk with its monitors and the secrets to log in and to decrypt', () => {
+    const node = diskNode(disk({ source: RBD_SOURCE, discard: true }))
+    assert.equal(attribute(node, 'type'), 'network')
+    const driver = ['type', 'cache', 'io', 'discard'].map(name => attribute(child(node, 'driver'), name))
+    assert.deepEqual(driver, ['raw', 'none', undefined, 'unmap'])
+    const source = child(node, 'source')
+    assert.deepEqual([attribute(source, 'protocol'), attribute(source, 'name')], ['rbd', 'volumes/a'])
+    const hosts = children(source, 'host').map(host => [attribute(host, 'name'), attribute(host, 'port')])
+    assert.deepEqual(hosts, [
+      ['10.0.0.1', '6789'],
+      ['fd00::1', '3300'],
+    ])
+    assert.equal(attribute(child(source, 'auth'), 'username'), 'cinder')
+    const login = child(source, 'auth', 'secret')
+    assert.deepEqual([attribute(login, 'type'), attribute(login, 'uuid')], ['ceph', CEPH_SECRET])
+    const decrypt = child(source, 'encryption', 'secret')
+    assert.deepEqual([attribute(decrypt, 'type'), attribute(decrypt, 'uuid')], ['passphrase', SECRET])
+    const bare = {
+      ...RBD_SOURCE,
+      mechanism: 'none',
+      network: { ...RBD, auth: undefined },
+      secretUuid: undefined,
+    } as const
+    const plain = child(diskNode(disk({ source: bare })), 'source')
+    assert.equal(child(plain, 'auth') ?? child(plain, 'encryption'), undefined)
+  })
+
+  it('puts no network disk into a domain that is not what it says', () => {
+    const refused = [
+      { ...RBD_SOURCE, network: undefined },
+      { ...RBD_SOURCE, path: 'rbd:volumes/b' },
+      { ...RBD_SOURCE, path: `rbd:volumes/a'/>`, network: { ...RBD, name: `volumes/a'/>` } },
+      { ...RBD_SOURCE, network: { ...RBD, hosts: [] } },
+      { ...RBD_SOURCE, network: { ...RBD, hosts: [{ name: 'a b', port: 1 }] } },
+      { ...RBD_SOURCE, network: { ...RBD, hosts: [{ name: 'a', port: 70_000 }] } },
+      { ...RBD_SOURCE, network: { ...RBD, auth: { username: 'a:b', secretUuid: CEPH_SECRET } } },
+      { ...RBD_SOURCE, network: { ...RBD, auth: { username: 'a', secretUuid: 'x' } } },
+    ]
+    for (const source of refused) assert.throws(() => diskXml(disk({ source }), false), /refused|cannot be put/)
+  })
+
   it('names bridge, tap and address of each interface', () => {
     const nic = { portId: ID, mac: '52:54:00:aa:bb:cc', bridge: 'br0', tap: 'tap0' }
     const node = child(devicesOf(spec({ interfaces: [nic] })), 'interface')
@@ -163,9 +224,22 @@ describe('facts of a domain', () => {
           kind: 'file',
           path: '/pool/a',
           secretUuid: undefined,
+          authSecretUuid: undefined,
         },
       ],
     })
+  })
+
+  it('come back from our own XML of a network disk, and name it to libvirt', () => {
+    const facts = readDomain(domainXml(spec({ disks: [disk({ source: RBD_SOURCE })] }), FACTS)).disks[0]
+    assert.ok(facts)
+    assert.deepEqual(
+      [facts.kind, facts.path, facts.secretUuid, facts.authSecretUuid],
+      ['network', 'rbd:volumes/a', SECRET, CEPH_SECRET],
+    )
+    const node = readXml('test', 'disk', foundDiskXml(facts))
+    assert.equal(attribute(node, 'type'), 'network')
+    assert.equal(attribute(child(node, 'source'), 'name'), 'volumes/a')
   })
 
   it('tell ours by the metadata element of our name space with the domain’s own UUID', () => {
@@ -193,6 +267,8 @@ describe('facts of a domain', () => {
       xml(
         `<devices><tpm model='tpm-crb'/>
           <disk type='network'><source protocol='rbd' name='p/i'/><target dev='vda'/></disk>
+          <disk type='network'><source protocol='rbd' name='p/j'/><target dev='vdd'/>
+            <auth username='u'><secret type='ceph' uuid='${SECRET.toUpperCase()}'/></auth></disk>
           <disk type='volume'><target dev='vdb'/></disk>
           <disk type='block'><source dev='/dev/x'/><target dev='vdc'/>
             <encryption format='luks'><secret type='passphrase' uuid='${SECRET.toUpperCase()}'/></encryption></disk>
@@ -203,11 +279,12 @@ describe('facts of a domain', () => {
     assert.equal(facts.runtimeId, 7)
     assert.equal(facts.hasTpm, true)
     assert.deepEqual(
-      facts.disks.map(({ kind, path, secretUuid }) => [kind, path, secretUuid]),
+      facts.disks.map(({ kind, path, secretUuid, authSecretUuid }) => [kind, path, secretUuid, authSecretUuid]),
       [
-        ['network', undefined, undefined],
-        ['other', undefined, undefined],
-        ['block', '/dev/x', SECRET],
+        ['network', 'rbd:p/i', undefined, undefined],
+        ['network', 'rbd:p/j', undefined, SECRET],
+        ['other', undefined, undefined, undefined],
+        ['block', '/dev/x', SECRET, undefined],
       ],
     )
   })

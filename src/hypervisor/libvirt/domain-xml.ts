@@ -1,14 +1,12 @@
-import { HoldfastError } from '#src/core/error.ts'
 import { checkName, checkUuid } from '#src/core/names.ts'
-import type { DiskFacts, DomainDisk, DomainInterface, DomainSpec } from '#src/hypervisor/hypervisor.ts'
+import type { DomainDisk, DomainInterface, DomainSpec } from '#src/hypervisor/hypervisor.ts'
+import { diskElement } from './disk-xml.ts'
+import { absolute, count, matching } from './values.ts'
 import { writeXml, type XmlElement } from './xml.ts'
 
 /** Namespace of the element by which a domain is known to be ours. */
 export const METADATA_NAMESPACE = 'https://holdfast.dev/xmlns/instance/1'
 export const METADATA_PREFIX = 'holdfast'
-
-/** Alias of a volume's disk: libvirt keeps it as it is, and names it in device events. */
-export const aliasOf = (volumeId: string): string => `ua-${volumeId}`
 
 /** What the machine contributes to a domain, beside the spec. */
 export interface MachineFacts {
@@ -19,10 +17,8 @@ export interface MachineFacts {
 }
 
 const PATTERNS = {
-  target: /^vd[a-z]{1,3}$/,
   mac: /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i,
   device: /^[A-Za-z0-9._-]{1,15}$/,
-  path: /^\//,
 }
 
 /**
@@ -50,19 +46,6 @@ export function domainXml(spec: DomainSpec, facts: MachineFacts): string {
     devices: devicesElement(spec, facts),
   })
 }
-
-/** XML of one disk, to be plugged in. It never claims a place in the boot order: the next `define` does. */
-export const diskXml = (disk: DomainDisk, buffered: boolean): string =>
-  writeXml('disk', diskElement({ ...disk, bootOrder: undefined }, buffered))
-
-/** Enough of a disk that we found for libvirt to know which one is meant. */
-export const foundDiskXml = ({ kind, path, target }: DiskFacts): string =>
-  writeXml('disk', {
-    '@type': kind === 'block' ? 'block' : 'file',
-    '@device': 'disk',
-    source: { [kind === 'block' ? '@dev' : '@file']: absolute('disk', path ?? '/') },
-    target: { '@dev': target, '@bus': 'virtio' },
-  })
 
 function osElement({ kernel }: DomainSpec): XmlElement {
   return {
@@ -98,37 +81,6 @@ function withBootOrder({ disks, kernel }: DomainSpec): readonly DomainDisk[] {
   return disks.map(disk => (disk.target === first ? { ...disk, bootOrder: 1 } : disk))
 }
 
-function diskElement(disk: DomainDisk, buffered: boolean): XmlElement {
-  const { kind, path, secretUuid } = disk.source
-  return {
-    '@type': kind,
-    '@device': 'disk',
-    driver: {
-      '@name': 'qemu',
-      '@type': 'raw',
-      // Native AIO needs O_DIRECT (Launchpad 1841363: the two must be chosen together).
-      '@cache': buffered ? 'writeback' : 'none',
-      '@io': buffered ? 'threads' : 'native',
-      '@discard': disk.discard ? 'unmap' : 'ignore',
-    },
-    source: {
-      [kind === 'block' ? '@dev' : '@file']: absolute('disk', path),
-      encryption: secretUuid === undefined ? undefined : encryptionElement(secretUuid),
-    },
-    target: { '@dev': matching('target', disk.target, PATTERNS.target), '@bus': 'virtio' },
-    serial: checkUuid('volume id', disk.volumeId),
-    alias: { '@name': aliasOf(disk.volumeId) },
-    boot: disk.bootOrder === undefined ? undefined : { '@order': count('boot order', disk.bootOrder) },
-    readonly: disk.readonly ? {} : undefined,
-    shareable: disk.shareable ? {} : undefined,
-  }
-}
-
-const encryptionElement = (secretUuid: string): XmlElement => ({
-  '@format': 'luks',
-  secret: { '@type': 'passphrase', '@uuid': checkUuid('secret', secretUuid) },
-})
-
 const interfaceElement = (nic: DomainInterface): XmlElement => ({
   '@type': 'bridge',
   mac: { '@address': matching('MAC address', nic.mac, PATTERNS.mac) },
@@ -136,18 +88,3 @@ const interfaceElement = (nic: DomainInterface): XmlElement => ({
   target: { '@dev': matching('tap', nic.tap, PATTERNS.device) },
   model: { '@type': 'virtio' },
 })
-
-const absolute = (what: string, path: string): string => matching(`${what} path`, path, PATTERNS.path)
-
-function matching(what: string, value: string, pattern: RegExp): string {
-  if (pattern.test(value)) return value
-  throw invalid(what, JSON.stringify(value.slice(0, 60)))
-}
-
-function count(what: string, value: number): number {
-  if (Number.isSafeInteger(value) && value > 0) return value
-  throw invalid(what, String(value))
-}
-
-const invalid = (what: string, shown: string) =>
-  new HoldfastError('invalid-input', 'invalid-domain', `${what} ${shown} cannot be put into a domain`)

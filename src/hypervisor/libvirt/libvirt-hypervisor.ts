@@ -18,6 +18,7 @@ import { translated } from './errors.ts'
 import { factsOf, look, lookAtAll } from './look.ts'
 import { findEmulator, versionText } from './machine.ts'
 import { destroy, reboot, shutdown, start, waitRunning } from './power.ts'
+import { RbdDriver } from './rbd-driver.ts'
 
 export interface LibvirtHypervisorOptions {
   readonly host: Host
@@ -37,12 +38,14 @@ export class LibvirtHypervisor implements Hypervisor {
 
   constructor({ host, libvirt, domainType }: LibvirtHypervisorOptions) {
     const direct = new DirectIo(host)
+    const rbd = new RbdDriver(host)
     this.#context = {
       host,
       libvirt,
       domainType,
       events: new DomainEvents(libvirt),
       directIo: (path, signal) => direct.works(path, signal),
+      checkRbdDriver: signal => rbd.check(signal),
     }
   }
 
