@@ -70,6 +70,8 @@ export interface CloudOrder {
   readonly projectId: string
   readonly meta: Record<string, unknown>
   secretId: string | undefined
+  /** Why it came to nothing. */
+  failed: string | undefined
   /** When it is done, on the world's monotonic clock; undefined: it is. */
   due: number | undefined
 }

@@ -12,7 +12,7 @@ describe('the simulated Barbican', () => {
     const world = new World()
     const cloud = new SimCloud(world)
     const demo = await clientOf(cloud, 'demo')
-    const meta = { algorithm: 'aes', bit_length: 512, name: 'volume' }
+    const meta = { algorithm: 'aes', bit_length: 512, mode: 'xts', name: 'volume' }
     const made = await demo.key('POST', 'orders', { type: 'key', meta })
     assert.equal(made.status, 202)
     const path = made.body.order_ref.split('/v1/')[1]
@@ -32,6 +32,15 @@ describe('the simulated Barbican', () => {
     assert.equal((await demo.key('DELETE', path)).status, 403)
     assert.equal((await demo.key('DELETE', secret)).status, 204)
     assert.equal((await demo.key('GET', secret)).body.description, 'Secret not found.')
+  })
+
+  it('makes no key of 512 bits but for XTS', async () => {
+    const world = new World()
+    const demo = await clientOf(new SimCloud(world), 'demo')
+    const made = await demo.key('POST', 'orders', { type: 'key', meta: { algorithm: 'aes', bit_length: 512 } })
+    await world.clock.sleep(1000)
+    const { body } = await demo.key('GET', made.body.order_ref.split('/v1/')[1])
+    assert.deepEqual([body.status, body.secret_ref], ['ERROR', undefined])
   })
 
   it('refuses in the words of the real one', async () => {

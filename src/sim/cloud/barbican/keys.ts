@@ -5,30 +5,28 @@ import type { Caller } from '../tokens.ts'
 /** By Barbican's own policy. */
 export const mayUseKeys = ({ roles }: Caller): boolean => roles.includes('creator') || roles.includes('admin')
 
-interface KeyCall {
-  readonly world: World
-  readonly state: CloudState
-  readonly caller: Caller
-}
-
 export interface NewKey {
+  readonly projectId: string
+  readonly creatorId: string
   readonly bitLength: number
   readonly name?: string | null
+  readonly mode?: string | null
   /** Random unless told. */
   readonly payload?: Uint8Array | undefined
 }
 
-/** A symmetric key of the caller's project; gives its id. */
-export function newKey({ world, state, caller }: KeyCall, { bitLength, name = null, payload }: NewKey): string {
+/** A symmetric key; gives its id. */
+export function newKey(world: World, state: CloudState, key: NewKey): string {
+  const { projectId, creatorId, bitLength, name = null, mode = null, payload } = key
   const secret: CloudSecret = {
     id: world.random.uuid(),
-    projectId: caller.projectId,
-    creatorId: caller.user.id,
+    projectId,
+    creatorId,
     name,
     type: 'symmetric',
     algorithm: 'aes',
     bitLength,
-    mode: null,
+    mode,
     expiration: null,
     created: world.clock.now(),
     contentType: 'application/octet-stream',

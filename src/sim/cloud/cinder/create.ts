@@ -119,7 +119,9 @@ function keyFor(call: CinderCall, { encryption }: SimTypeRow, source: Source): (
   if (!mayUseKeys(call.caller)) throw badRequest('Key manager error')
   const parent = call.state.secrets.get(source.volume?.keyId ?? source.snapshot?.keyId ?? '')
   const bitLength = encryption.keySize ?? 256
-  return () => newKey(call, { bitLength, payload: parent?.payload?.slice() })
+  const { world, state, caller } = call
+  const owner = { projectId: caller.projectId, creatorId: caller.user.id }
+  return () => newKey(world, state, { ...owner, bitLength, payload: parent?.payload?.slice() })
 }
 
 function taskOf({ world, state }: CinderCall, { backend, zone = 'nova' }: SimTypeRow, wanted: string): Task {
