@@ -1,28 +1,39 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { systemClock } from '#src/core/clock.ts'
 import { type HoldfastError, hasCode } from '#src/core/error.ts'
-import { systemRandom } from '#src/core/random.ts'
+import { createNodeHost } from '#src/host/node-host.ts'
+import { UndiciTransport } from '#src/http/undici-transport.ts'
 import { BarbicanKeyManager, type BarbicanOptions } from '#src/keys/barbican/barbican-key-manager.ts'
 import { keyManagerConformance } from '#src/keys/conformance.ts'
 import { getMicroversions, type Microversions } from '#src/openstack/barbican/version.ts'
+import { loadCloud } from '#src/openstack/clouds/load-cloud.ts'
 import { isServiceError, type ServiceClient } from '#src/openstack/service-client.ts'
+import { type CloudSession, openCloud } from '#src/openstack/session.ts'
 import { type Lab, openstackLab } from './cloud.ts'
-import { PlainClient } from './plain-client.ts'
 import { logIn, Rest } from './rest.ts'
 
 const AES = { algorithm: 'aes', bitLength: 256 } as const
 const VOLUME = 'd8cc1932-0677-4dc6-b0df-cce9f834d330'
-const host = { clock: systemClock, random: systemRandom }
+const host = createNodeHost()
+const USERS = ['demo', 'demo-nokey', 'alt']
 
 describe('a real Barbican', () => {
   let lab: Lab
+  const sessions = new Map<string, CloudSession>()
   before(async () => {
     lab = await openstackLab()
+    for (const user of USERS) sessions.set(user, await sessionOf(lab, user))
   })
-  after(async () => await lab?.stop())
+  after(async () => {
+    for (const session of sessions.values()) await session.close()
+    await lab?.stop()
+  })
 
-  const clientOf = (user: string): ServiceClient => new PlainClient(lab, user)
+  const clientOf = (user: string): ServiceClient => {
+    const session = sessions.get(user)
+    assert.ok(session, user)
+    return session.client('key-manager')
+  }
   const keysOf = (user: string, options?: BarbicanOptions) => new BarbicanKeyManager(host, clientOf(user), options)
 
   for (const creation of ['order', 'direct'] as const) {
@@ -162,3 +173,21 @@ describe('a real Barbican', () => {
     })
   })
 })
+
+/** As this lab user, by the lab's clouds.yaml. */
+async function sessionOf({ cloudsFile }: Lab, user: string): Promise<CloudSession> {
+  const folder = { workingDirectory: '/', homeDirectory: '/' }
+  const { credentials } = await loadCloud({
+    host,
+    environment: {},
+    ...folder,
+    cloudName: `lab-${user}`,
+    file: cloudsFile,
+  })
+  return openCloud({
+    credentials,
+    transport: new UndiciTransport(credentials.tls),
+    clock: host.clock,
+    random: host.random,
+  })
+}

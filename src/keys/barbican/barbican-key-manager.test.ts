@@ -186,6 +186,18 @@ describe('keys at Barbican', () => {
     await refused(open({ creation: 'direct' }).create(AES), 'key-quota', /Quota reached/)
   })
 
+  it('does not believe what is not from the key manager that a key is gone', async () => {
+    const id = await open().create(AES)
+    const keys = open()
+    assert.deepEqual(await keys.consumers.list(id), [])
+    for (const description of ['Not Found', '"404 page not found"', 'HTTP status 404']) {
+      client.fault = () => ({ status: 404, body: { code: 404, title: 'Not Found', description } })
+      for (const work of [() => keys.get(id), () => keys.delete(id), () => keys.consumers.remove(id, VOLUME)]) {
+        await refused(work(), 'key-manager-unavailable', /answered 404/)
+      }
+    }
+  })
+
   it('refuses answers that are not as documented', async () => {
     const id = await open().create(AES)
     const good = { secret_type: 'symmetric', status: 'ACTIVE', secret_ref: `http://x/v1/secrets/${id}` }

@@ -6,10 +6,10 @@ import type { Host } from '#src/host/host.ts'
 import { OUTCOME_UNKNOWN } from '#src/http/transport.ts'
 import { awaitKey, createKeyOrder, deleteOrder } from '#src/openstack/barbican/orders.ts'
 import { createSecret, deleteSecret, getPayload, getSecret, listSecrets } from '#src/openstack/barbican/secrets.ts'
-import { isServiceError, type ServiceClient } from '#src/openstack/service-client.ts'
+import type { ServiceClient } from '#src/openstack/service-client.ts'
 import type { Key, KeyManager, KeySpec } from '../key-manager.ts'
 import { KeyConsumers } from './consumers.ts'
-import { inWordsOfPort } from './errors.ts'
+import { inWordsOfPort, isAbsent } from './errors.ts'
 import { keyOf, mayBeKey, payloadType } from './payload.ts'
 
 export interface BarbicanOptions {
@@ -96,7 +96,7 @@ export class BarbicanKeyManager implements KeyManager {
         await deleteSecret(this.#client, id, signal)
         return 'made'
       } catch (error) {
-        if (isServiceError(error) && error.status === 404) return 'already'
+        if (isAbsent(error)) return 'already'
         throw error
       }
     })

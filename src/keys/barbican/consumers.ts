@@ -10,8 +10,8 @@ import {
   sameConsumer,
 } from '#src/openstack/barbican/consumers.ts'
 import { getMicroversions, includes } from '#src/openstack/barbican/version.ts'
-import { isServiceError, type ServiceClient } from '#src/openstack/service-client.ts'
-import { inWordsOfPort } from './errors.ts'
+import type { ServiceClient } from '#src/openstack/service-client.ts'
+import { inWordsOfPort, isAbsent } from './errors.ts'
 
 const consumerOf = (volumeId: string): Consumer => ({
   service: 'holdfast',
@@ -48,7 +48,7 @@ export class KeyConsumers {
         await removeConsumer(this.#client, keyId, consumerOf(volumeId), signal)
         return 'made'
       } catch (error) {
-        if (isServiceError(error) && error.status === 404) return 'already'
+        if (isAbsent(error)) return 'already'
         throw error
       }
     })

@@ -17,6 +17,11 @@ const NOT_FOUND: Meaning = {
   code: 'key-not-found',
   hint: 'it was deleted, or it has expired: the key manager tells neither from the other',
 }
+const ELSEWHERE: Meaning = {
+  kind: 'unavailable',
+  code: 'key-manager-unavailable',
+  hint: 'what answers there is not the key manager: check its endpoint',
+}
 const UNAVAILABLE: Meaning = {
   kind: 'unavailable',
   code: 'key-manager-unavailable',
@@ -24,6 +29,13 @@ const UNAVAILABLE: Meaning = {
 }
 const QUOTA: Meaning = { kind: 'quota', code: 'key-quota', hint: "raise the project's quota at the key manager" }
 const REFUSED: Meaning = { kind: 'invalid-input', code: 'key-refused', hint: 'see the reason given' }
+
+/**
+ * A secret, order or consumer that is not there, in Barbican's own words. Another 404 (of a proxy, of a wrong path) says nothing
+ * about keys.
+ */
+export const isAbsent = (error: unknown): boolean =>
+  isServiceError(error) && error.status === 404 && /\b(secret|order|consumer)\b/i.test(error.reason)
 
 /** Failures of the service in the words of the port; a refusal keeps its status. `what`: what was tried, `read key 6a1c…`. */
 export async function inWordsOfPort<T>(what: string, work: () => Promise<T>): Promise<T> {
@@ -40,7 +52,7 @@ const meaningOf = (error: ServiceError): Meaning => {
   const { status, reason } = error
   if (status === 403 && /^quota reached/i.test(reason)) return QUOTA
   if (status === 401 || status === 403) return FORBIDDEN
-  if (status === 404) return NOT_FOUND
+  if (status === 404) return isAbsent(error) ? NOT_FOUND : ELSEWHERE
   if (status === 413) return QUOTA
   return status === 408 || status === 429 || status >= 500 ? UNAVAILABLE : REFUSED
 }
