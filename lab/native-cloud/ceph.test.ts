@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { dirname } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type Lab, openstackLab } from '#lab/openstack/cloud.ts'
 import { hasCode } from '#src/core/error.ts'
@@ -27,7 +28,7 @@ describe('an encrypted volume of a real cloud', { timeout: 600_000 }, () => {
       HOLDFAST_CLOUD: 'lab-demo',
       HOLDFAST_CLOUD_CLOUDS_FILE: lab.cloudsFile,
       HOLDFAST_SERVICE_USER_CLOUD: 'lab-nova',
-      HOLDFAST_CEPH_KEYRING: lab.ceph?.keyring ?? '',
+      HOLDFAST_CEPH_FOLDER: dirname(lab.ceph?.keyring ?? ''),
       HOLDFAST_HOST_NAME: 'compute-1',
     })
     holdfast = await real.open()

@@ -1,12 +1,20 @@
 import { basename, join } from 'node:path'
 import type { HoldfastConfig } from '#src/config/holdfast-config.ts'
+import { HoldfastError } from '#src/core/error.ts'
+import type { Sealer } from '#src/core/sealer.ts'
 import type { Host } from '#src/host/host.ts'
 import type { KeyManager } from '#src/keys/key-manager.ts'
 import { LocalKeyManager } from '#src/keys/local/local-key-manager.ts'
-import { createMasterKeyFile } from '#src/keys/local/master-key.ts'
+import { createMasterKeyFile, type MasterKeySource } from '#src/keys/local/master-key.ts'
+import { MasterKeySealer } from '#src/keys/local/master-key-sealer.ts'
 
 /** Under this name systemd hands over the master key, read-only. */
 const CREDENTIAL = 'holdfast-master-key'
+
+const masterKeyOf = ({ keyFile }: HoldfastConfig): MasterKeySource => ({
+  path: keyFile,
+  kind: basename(keyFile) === CREDENTIAL ? 'credential' : 'file',
+})
 
 /**
  * The embedded key manager. A host that has no sealed key yet gets a master key of its own; one that has is never given
@@ -14,10 +22,32 @@ const CREDENTIAL = 'holdfast-master-key'
  */
 export async function openLocalKeys(host: Host, config: HoldfastConfig, mode: 'read' | 'write'): Promise<KeyManager> {
   const directory = join(config.stateDirectory, 'keys')
-  const kind = basename(config.keyFile) === CREDENTIAL ? 'credential' : 'file'
-  const keys = new LocalKeyManager(host, { directory, masterKey: { path: config.keyFile, kind } })
-  if (mode === 'write' && kind === 'file' && (await keys.list()).length === 0) {
-    await createMasterKeyFile(host, config.keyFile)
+  const masterKey = masterKeyOf(config)
+  const keys = new LocalKeyManager(host, { directory, masterKey })
+  if (mode === 'write' && masterKey.kind === 'file' && (await keys.list()).length === 0) {
+    await createMasterKeyFile(host, masterKey.path)
   }
   return keys
+}
+
+/**
+ * What seals the secrets of connection info. A process that only reads records nothing, so it needs no master key: what it would
+ * seal is left out.
+ */
+export async function openSealer(host: Host, config: HoldfastConfig, mode: 'read' | 'write'): Promise<Sealer> {
+  const sealer = new MasterKeySealer(host, masterKeyOf(config))
+  if (mode === 'read') return { seal: async () => LEFT_OUT, open: sealer.open.bind(sealer) }
+  // Makes the master key where none is needed yet.
+  await openLocalKeys(host, config, mode)
+  return sealer
+}
+
+const LEFT_OUT = 'sealed:v1:'
+
+/** @throws HoldfastError `config-invalid` */
+export const needed = (value: string | undefined, field: string, why: string): string => {
+  if (value !== undefined) return value
+  throw new HoldfastError('invalid-input', 'config-invalid', `${field} is not configured, but ${why}`, {
+    details: { hint: 'docs/reference/configuration.md has all fields' },
+  })
 }

@@ -1,3 +1,5 @@
+import type { Volume, VolumeFilter, VolumeService } from '#src/volumes/volume-service.ts'
+
 /** The names of the methods of T that give a promise. */
 type Asynchronous<T> = { [K in keyof T]: T[K] extends (...args: never[]) => Promise<unknown> ? K : never }[keyof T]
 
@@ -24,6 +26,19 @@ export function lazily<T extends object>(make: () => Promise<T>): Pick<T, Asynch
     },
   )
   return stands as Pick<T, Asynchronous<T>>
+}
+
+/** A stand-in for a volume service, made at the first call. */
+export function lazyVolumes(make: () => Promise<VolumeService>): VolumeService {
+  const service = once(make)
+  const stands = lazily(service)
+  return new Proxy(stands as VolumeService, {
+    get: (target, name) => (name === 'list' ? list : Reflect.get(target, name)),
+  })
+
+  async function* list(filter?: VolumeFilter, signal?: AbortSignal): AsyncIterable<Volume> {
+    yield* (await service()).list(filter, signal)
+  }
 }
 
 /** A function that does its work at the first call, and gives the same result ever after. */

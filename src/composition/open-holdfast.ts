@@ -1,13 +1,16 @@
 import { join } from 'node:path'
 import type { HoldfastConfig } from '#src/config/holdfast-config.ts'
+import type { Sealer } from '#src/core/sealer.ts'
 import type { Instances, Operations } from '#src/engine/api.ts'
 import type { HostOperations } from '#src/engine/host-api.ts'
-import type { Holdfast, HostStatus, StateOperations } from '#src/holdfast.ts'
+import type { VolumeServices } from '#src/engine/parts.ts'
+import type { CloudOperations, Holdfast, HostStatus, StateOperations } from '#src/holdfast.ts'
 import type { Host } from '#src/host/host.ts'
 import { createNodeHost } from '#src/host/node-host.ts'
 import { lockState, type StateLock } from '#src/host/state-lock.ts'
 import type { VolumeService } from '#src/volumes/volume-service.ts'
-import { lazily, once } from './lazy.ts'
+import type { OpenedEngine } from './engine.ts'
+import { lazily, lazyVolumes, once } from './lazy.ts'
 import { upkeep } from './upkeep.ts'
 
 const DAY_MS = 86_400_000
@@ -17,6 +20,8 @@ export interface OpenOptions {
   readonly mode: 'read' | 'write'
   /** Told of things worth knowing that are no failure, such as what a dead process had left. */
   readonly onNote?: (note: string) => void
+  /** Where the `OS_*` variables are looked up; the process's own unless told. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
 }
 
 /**
@@ -43,6 +48,7 @@ class OpenedHoldfast implements Holdfast {
   readonly operations: Operations
   readonly host: HostOperations
   readonly state: StateOperations
+  readonly cloud: CloudOperations
   readonly #host: Host
   readonly #config: HoldfastConfig
   readonly #lock: StateLock | undefined
@@ -52,10 +58,16 @@ class OpenedHoldfast implements Holdfast {
     this.#host = host
     this.#config = config
     this.#lock = lock
-    const volumes = lazily(() => this.#openVolumes(options))
-    const engine = once(() => this.#openEngine(options, volumes))
+    const embedded = lazyVolumes(() => this.#openVolumes(options))
+    const clouds = lazily<CloudOperations>(async () => await this.#openClouds(options))
+    const services = (cloud: string): VolumeServices => ({
+      volumes: lazyVolumes(async () => (await this.#openClouds(options)).services(cloud).volumes),
+      keys: lazily(async () => (await this.#openClouds(options)).services(cloud).keys),
+    })
+    const engine = once(() => this.#openEngine(options, embedded, services))
     const instances = lazily<Instances>(async () => (await engine()).instances)
-    this.volumes = volumes
+    this.volumes = config.cloud.name === undefined ? embedded : services(config.cloud.name).volumes
+    this.cloud = clouds
     this.state = lazily<StateOperations>(async () => {
       const { StateFiles } = await import('./state.ts')
       return new StateFiles(config, () => host.clock.now())
@@ -108,7 +120,23 @@ class OpenedHoldfast implements Holdfast {
     return await openLocalKeys(this.#host, this.#config, mode)
   })
 
-  async #openEngine({ mode, onNote }: OpenOptions, volumes: VolumeService) {
+  #openSealer = once(async (mode: OpenOptions['mode']) => {
+    const { openSealer } = await import('./keys.ts')
+    return await openSealer(this.#host, this.#config, mode)
+  })
+
+  #openClouds = once(async ({ mode, onNote = () => {}, environment = process.env }: OpenOptions) => {
+    const { Clouds } = await import('./clouds.ts')
+    const sealer: Sealer = lazily(() => this.#openSealer(mode))
+    const onClose = (closer: () => Promise<void>) => this.#closers.push(closer)
+    return new Clouds({ host: this.#host, config: this.#config, environment, sealer, onNote, onClose })
+  })
+
+  async #openEngine(
+    { mode, onNote }: OpenOptions,
+    volumes: VolumeService,
+    clouds: (cloud: string) => VolumeServices,
+  ): Promise<OpenedEngine> {
     const [{ openEngine }, { openSqliteStore }] = await Promise.all([
       import('./engine.ts'),
       import('#src/store/sqlite/open.ts'),
@@ -131,6 +159,8 @@ class OpenedHoldfast implements Holdfast {
       store,
       volumes,
       keys,
+      clouds,
+      sealer: lazily(() => this.#openSealer(mode)),
       onClose: closer => this.#closers.push(closer),
     })
   }

@@ -51,7 +51,8 @@ export interface CloudConfig {
     readonly namespace?: string | undefined
     readonly caFile?: string | undefined
   }
-  readonly ceph: { readonly keyring?: string | undefined }
+  /** Where clusters' configurations and keyrings lie. */
+  readonly ceph: { readonly folder: string }
   readonly blockStorageIp?: string | undefined
 }
 
@@ -97,7 +98,7 @@ export function cloudConfig(layers: Layers): CloudConfig {
       namespace: layers.text('vault.namespace'),
       caFile: layers.text('vault.ca_file'),
     },
-    ceph: { keyring: layers.text('ceph.keyring') },
+    ceph: { folder: layers.needText('ceph.folder') },
     blockStorageIp: layers.text('block_storage_ip'),
   }
 }

@@ -85,9 +85,11 @@ export const CLOUD_FIELDS: readonly Field[] = [
   field('vault.kv_version', { type: 'integer', minimum: 1, maximum: 2 }, 'Version of the key-value engine.', 2),
   text('vault.namespace', 'Namespace.'),
   path('vault.ca_file', 'Certificates that are trusted, PEM.'),
-  path(
-    'ceph.keyring',
-    'Keyring of the Ceph user of volumes, where it is not `/etc/ceph/<cluster>.client.<user>.keyring`.',
+  field(
+    'ceph.folder',
+    PATH,
+    "Where clusters' configurations and keyrings lie: `<cluster>.conf`, `<cluster>.client.<user>.keyring`.",
+    '/etc/ceph',
   ),
   text('block_storage_ip', 'Address of this host that storage backends are told.'),
 ]

@@ -17,7 +17,11 @@ const surroundings = (files: Record<string, string> = {}): ConfigSurroundings =>
 
 const load = (
   yaml: string | undefined,
-  given: { env?: Record<string, string>; flags?: { state?: string; config?: string; cloud?: string }; uid?: number } = {},
+  given: {
+    env?: Record<string, string>
+    flags?: { state?: string; config?: string; cloud?: string }
+    uid?: number
+  } = {},
 ) =>
   loadConfig(
     { flags: given.flags ?? {}, env: given.env ?? {}, uid: given.uid ?? 0 },
@@ -67,7 +71,7 @@ describe('configuration', () => {
       serviceUser: {},
       keys: { backend: 'auto' },
       vault: { auth: 'token', mount: 'secret', kvVersion: 2 },
-      ceph: {},
+      ceph: { folder: '/etc/ceph' },
     })
   })
 

@@ -1,5 +1,6 @@
 import type { Need } from '#src/core/budget.ts'
 import type { Change } from '#src/core/change.ts'
+import type { ConnectionInfo } from '#src/core/connection-info.ts'
 import { HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import type { InterfaceRecord } from '#src/store/records.ts'
 import type { Write } from '#src/store/store.ts'
@@ -126,18 +127,25 @@ const filesBelow = (walk: Walk) =>
 
 async function connect(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
   const info = walk.connectionInfo(volumeId)
-  if (info.host !== walk.parts.settings.hostName) {
-    throw new HoldfastError(
-      'unsafe',
-      'wrong-host',
-      `connection info of volume ${volumeId} was made for host '${info.host}', this is '${walk.parts.settings.hostName}'`,
-      { details: { volume: volumeId, layer: 'connection' } },
-    )
-  }
+  checkMadeForUs(walk, info)
   const asBlock = required(walk, volumeId).needsBlock
   const { change, source } = await walk.connector(info).connect(info, { asBlock }, signal)
   walk.sources.set(volumeId, source)
   return { change }
+}
+
+/** Connection info holds for one host and one attachment: with another's a device may be somebody else's (I2). */
+function checkMadeForUs(walk: Walk, { volume_id: volume, host, attachment_id: attachment }: ConnectionInfo): void {
+  const { hostName } = walk.parts.settings
+  const details = { volume, layer: 'connection' } as const
+  if (host !== hostName) {
+    const message = `connection info of volume ${volume} was made for host '${host}', this is '${hostName}'`
+    throw new HoldfastError('unsafe', 'wrong-host', message, { details })
+  }
+  const { attachmentId } = walk.mapping(volume)
+  if (attachment === undefined || attachmentId === undefined || attachment === attachmentId) return
+  const message = `connection info of volume ${volume} was made for attachment ${attachment}, not for ${attachmentId}`
+  throw new HoldfastError('unsafe', 'wrong-attachment', message, { details })
 }
 
 async function unlock(walk: Walk, volumeId: string, signal: AbortSignal): Promise<StepResult> {
