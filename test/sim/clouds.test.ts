@@ -125,3 +125,17 @@ it('without the cloud that is recorded an instance is refused, and nothing is to
   await assert.rejects(lost.hardReboot(id), error => hasCode(error, 'cloud-unknown'))
   assert.deepEqual(rig.traces(), before)
 })
+
+it('connection info of another attachment is refused (I2)', async () => {
+  const { rig, volumes, parts, instances } = cloudRig('attachments')
+  const volumeId = await rig.volume()
+  const { id } = await instances.create({ ...create, volumes: [{ volumeId }] })
+  await instances.stop(id)
+  const another = await volumes.attachmentCreate({ volumeId, instanceId: id })
+  const [row] = (await instances.show(id)).mappings
+  assert.ok(row)
+  const patch = { attachmentId: another.id }
+  await parts.store.commit([{ update: 'mapping', id: row.id, version: row.version, patch }])
+  await assert.rejects(instances.start(id), error => hasCode(error, 'wrong-attachment'))
+  assert.deepEqual(rig.badSights(), [])
+})
