@@ -41,8 +41,7 @@ async function vaultKeys({ host, config, onClose }: CloudKeysNeeds): Promise<Key
   ])
   const ca = vault.caFile === undefined ? undefined : await host.files.read(vault.caFile)
   const transport = new UndiciTransport({ ca })
-  onClose(() => transport.close())
-  return new VaultKeyManager(host, transport, {
+  const keys = new VaultKeyManager(host, transport, {
     url: needed(vault.url, 'vault.url', 'keys.backend is vault'),
     namespace: vault.namespace,
     mount: vault.mount,
@@ -50,11 +49,18 @@ async function vaultKeys({ host, config, onClose }: CloudKeysNeeds): Promise<Key
     version: vault.kvVersion,
     auth: vaultAuth(vault),
   })
+  onClose(async () => {
+    // Gives the token of its login back.
+    await keys.close()
+    await transport.close()
+  })
+  return keys
 }
 
 function vaultAuth({ auth, tokenFile, role, secretIdFile }: HoldfastConfig['vault']): VaultAuth {
   const why = `vault.auth is ${auth}`
-  const file = (path: string) => ({ path, kind: 'file' }) as const
+  // Vault Agent and others write them for us.
+  const file = (path: string) => ({ path, kind: 'given' }) as const
   switch (auth) {
     case 'token':
       return { method: 'token', file: file(needed(tokenFile, 'vault.token_file', why)) }

@@ -7,6 +7,7 @@ import type { KeyManager } from '#src/keys/key-manager.ts'
 import { LocalKeyManager } from '#src/keys/local/local-key-manager.ts'
 import { createMasterKeyFile, type MasterKeySource } from '#src/keys/local/master-key.ts'
 import { MasterKeySealer } from '#src/keys/local/master-key-sealer.ts'
+import { once } from './lazy.ts'
 
 /** Under this name systemd hands over the master key, read-only. */
 const CREDENTIAL = 'holdfast-master-key'
@@ -36,10 +37,25 @@ export async function openLocalKeys(host: Host, config: HoldfastConfig, mode: 'r
  */
 export async function openSealer(host: Host, config: HoldfastConfig, mode: 'read' | 'write'): Promise<Sealer> {
   const sealer = new MasterKeySealer(host, masterKeyOf(config))
-  if (mode === 'read') return { seal: async () => LEFT_OUT, open: sealer.open.bind(sealer) }
-  // Makes the master key where none is needed yet.
-  await openLocalKeys(host, config, mode)
-  return sealer
+  const open = sealer.open.bind(sealer)
+  if (mode === 'read') return { seal: async () => LEFT_OUT, open }
+  const ready = once(() => readyToSeal(host, config))
+  const seal: Sealer['seal'] = async (...args) => {
+    await ready()
+    return await sealer.seal(...args)
+  }
+  return { seal, open }
+}
+
+/**
+ * A host that has sealed nothing yet may be given a master key. From then on a file says so: a master key that is lost later is
+ * missed, and never replaced by one that opens nothing.
+ */
+async function readyToSeal(host: Host, config: HoldfastConfig): Promise<void> {
+  const mark = join(config.stateDirectory, 'sealed')
+  if (await host.files.stat(mark)) return
+  await openLocalKeys(host, config, 'write')
+  await host.files.writeAtomic(mark, new TextEncoder().encode('secrets are sealed under the master key\n'), 0o600)
 }
 
 const LEFT_OUT = 'sealed:v1:'
