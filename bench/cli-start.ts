@@ -6,7 +6,7 @@ import { byTurns, type Command, inScratch, median, runToEnd, timeOf } from './me
 const ROUNDS = 15
 const ROOT = join(import.meta.dirname, '..')
 /** What `holdfast` is once it is installed. */
-const PROGRAM = join(ROOT, JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).bin.holdfast)
+export const PROGRAM = join(ROOT, JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).bin.holdfast)
 
 /** What a person waits for: the whole process, on a state directory that is there, with the compile cache warm. */
 export const cliStart: Bench = {

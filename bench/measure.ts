@@ -7,7 +7,8 @@ import { join } from 'node:path'
 export interface Command {
   readonly argv: readonly [string, ...string[]]
   readonly input?: string
-  readonly env?: Readonly<Record<string, string>>
+  /** Beside that of this process; what is undefined is taken out of it. */
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 export interface Written {
@@ -86,7 +87,7 @@ export async function peakMemoryOf({ argv: [program, ...args], input = '', env =
   return peak
 }
 
-function highWaterMark(pid: number | undefined): number {
+export function highWaterMark(pid: number | undefined): number {
   try {
     const [, kib] = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? []
     return Number(kib ?? 0) / 1024

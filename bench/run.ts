@@ -2,6 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Bench, CannotMeasure, type Measurement } from './bench.ts'
 import { cliStart } from './cli-start.ts'
+import { cinderGet } from './cloud/cinder-get.ts'
+import { cinderList } from './cloud/cinder-list.ts'
+import { cinderListMemory } from './cloud/cinder-list-memory.ts'
+import { cliCinder } from './cloud/cli-cinder.ts'
 import { crashExplore } from './crash-explore.ts'
 import { engineOverhead } from './engine-overhead.ts'
 import { engineScale } from './engine-scale.ts'
@@ -24,6 +28,10 @@ const BENCHES: readonly Bench[] = [
   resumeLab,
   crashExplore,
   journal,
+  cinderList,
+  cinderListMemory,
+  cinderGet,
+  cliCinder,
 ]
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string', multiple: true } } })
