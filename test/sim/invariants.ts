@@ -5,6 +5,7 @@ import { simStoreDisk } from '#src/sim/store.ts'
 import { type SimAttachment, type SimVolume, simVolumeState } from '#src/sim/volume-state.ts'
 import type { World } from '#src/sim/world.ts'
 import type { BlockDeviceMapping, InstanceRecord } from '#src/store/records.ts'
+import { changedImages, cloudAttachments, cloudOf, isRecordedBy, isReservedFor, volumeOfSecret } from './cloud/rows.ts'
 import { secretsIn } from './secrets.ts'
 
 /**
@@ -22,6 +23,7 @@ export function violations({ world }: { readonly world: World }): readonly strin
     ...leftAttachments(scene),
     ...misfits(scene),
     ...changedVolumes(scene),
+    ...changedImages(world),
     ...secretsIn(world),
     ...overlaps(scene),
     ...badErrors(scene),
@@ -42,8 +44,10 @@ interface Scene {
   readonly operations: readonly OperationRecord[]
   readonly entries: ReadonlyMap<string, readonly JournalEntry[]>
   readonly domains: ReadonlyMap<string, SimDomain>
+  /** Of the embedded volume service. */
   readonly volumes: ReadonlyMap<string, SimVolume>
-  readonly attachments: readonly SimAttachment[]
+  /** Of that and of the cloud. */
+  readonly attachments: readonly Pick<SimAttachment, 'id' | 'volumeId' | 'instanceId'>[]
   /** Instances with an operation that is under way, interrupted or stuck: what stands of them is that one's to settle. */
   readonly busy: ReadonlySet<string>
 }
@@ -60,7 +64,7 @@ function sceneOf(world: World): Scene {
     entries,
     domains: simLibvirt(world).domains,
     volumes,
-    attachments: [...attachments.values()],
+    attachments: [...attachments.values(), ...cloudAttachments(world)],
     busy: new Set(all.filter(isOpen).map(({ instanceId }) => instanceId)),
   }
 }
@@ -94,10 +98,11 @@ function badDisks({ world, domains }: Scene): readonly string[] {
 }
 
 /** I2: a guest's volume is attached to it at the volume service; if not, another may be given the same volume. */
-function givenUp({ domains, attachments }: Scene): readonly string[] {
+function givenUp({ world, domains, mappings, attachments }: Scene): readonly string[] {
   return [...domains.values()].flatMap(({ id, live }) =>
     (live?.disks ?? [])
       .filter(({ volumeId }) => !attachments.some(row => row.volumeId === volumeId && row.instanceId === id))
+      .filter(({ volumeId }) => !isReservedFor(world, mappings, volumeId))
       .map(
         ({ volumeId }) => `I2 the guest of instance ${id} has volume ${volumeId}, which is not attached to it any more`,
       ),
@@ -114,9 +119,8 @@ function leftovers(scene: Scene): readonly string[] {
       .flatMap(({ interfaces }) => interfaces.map(nic => nic.tap)),
   )
   const volumeAt = (path: string) =>
-    mappings.find(
-      ({ connectionInfo: info }) => info?.driver_volume_type === 'local' && info.data.device_path === path,
-    )?.volumeId ?? ''
+    mappings.find(({ connectionInfo: info }) => info?.driver_volume_type === 'local' && info.data.device_path === path)
+      ?.volumeId ?? ''
   return [
     ...[...world.mappings.keys()]
       .filter(name => !volumesUp.has(name.replace('crypt-', '')))
@@ -124,7 +128,10 @@ function leftovers(scene: Scene): readonly string[] {
     ...[...world.loops.values()]
       .filter(loop => !volumesUp.has(volumeAt(loop.backingPath)))
       .map(loop => `loop device ${loop.path} over ${loop.backingPath}`),
-    ...[...world.secrets.keys()].filter(uuid => !volumesUp.has(uuid)).map(uuid => `secret ${uuid}`),
+    ...[...world.secrets.values()]
+      .map(volumeOfSecret)
+      .filter(id => id !== undefined && !volumesUp.has(id))
+      .map(id => `secret for volume ${id}`),
     ...[...world.interfaces.values()]
       .filter(({ kind, name }) => kind === 'tap' && !tapsUp.has(name))
       .map(nic => `tap ${nic.name}`),
@@ -140,14 +147,15 @@ function mayStand({ instances, busy }: Scene, instanceId: string): boolean {
 
 /** I4: the volume service has exactly the attachments that are recorded. */
 function leftAttachments(scene: Scene): readonly string[] {
-  const recorded = new Set(scene.mappings.map(row => row.attachmentId))
   const left = scene.attachments
-    .filter(({ id, instanceId }) => !recorded.has(id) && !scene.busy.has(instanceId ?? ''))
+    .filter(each => !scene.mappings.some(row => isRecordedBy(row, each)) && !scene.busy.has(each.instanceId ?? ''))
     .map(({ id, volumeId }) => `I4 attachment ${id} of volume ${volumeId} is left over`)
-  return [...left, ...[...scene.volumes.values()].flatMap(volume => wrongStatus(scene, volume))]
+  // What the cloud is about to do with a volume it does later.
+  const cloud = [...(cloudOf(scene.world)?.volumes.values() ?? [])].filter(({ task }) => !task)
+  return [...left, ...[...scene.volumes.values(), ...cloud].flatMap(volume => wrongStatus(scene, volume))]
 }
 
-function wrongStatus({ mappings, busy }: Scene, { id, status }: SimVolume): readonly string[] {
+function wrongStatus({ mappings, busy }: Scene, { id, status }: Pick<SimVolume, 'id' | 'status'>): readonly string[] {
   const users = mappings.filter(row => row.volumeId === id)
   if (users.some(row => busy.has(row.instanceId))) return []
   const wanted = users.length > 0 ? 'in-use' : 'available'

@@ -151,7 +151,7 @@ export class Rig {
     return [
       ...[...world.mappings.keys()].map(name => `mapping ${name}`),
       ...[...world.loops.keys()].map(path => `loop device ${path}`),
-      ...[...world.secrets.keys()].map(uuid => `secret ${uuid}`),
+      ...[...world.secrets.values()].filter(({ kept }) => !kept).map(({ uuid }) => `secret ${uuid}`),
       ...[...world.interfaces.values()].filter(nic => nic.kind === 'tap').map(nic => `tap ${nic.name}`),
       ...[...libvirt.domains.keys()].map(id => `domain ${id}`),
     ]

@@ -1,6 +1,8 @@
+import { simCeph } from '#src/sim/ceph.ts'
 import type { SimKey } from '#src/sim/key-manager.ts'
 import { simStoreDisk } from '#src/sim/store.ts'
 import type { World } from '#src/sim/world.ts'
+import { cloudOf } from './cloud/rows.ts'
 
 /** By hexadecimal spelling: all of them. */
 const SPELT = new Map<string, readonly string[]>()
@@ -50,4 +52,16 @@ export function secretsInTexts(world: World, texts: readonly string[], what: str
   })
 }
 
-const keysOf = (world: World): ReadonlyMap<string, SimKey> => world.slot('keys', () => new Map<string, SimKey>())
+/** All that must never be told: keys of the embedded key manager and of Barbican, keys of Ceph users, passwords. */
+function keysOf(world: World): ReadonlyMap<string, { readonly bytes: Uint8Array }> {
+  const embedded = world.slot('keys', () => new Map<string, SimKey>())
+  const cloud = cloudOf(world)
+  if (!cloud) return embedded
+  const bytesOf = (text: string) => new TextEncoder().encode(text)
+  const payloads = [...cloud.secrets.values()].map(
+    ({ id, payload = new Uint8Array() }) => [id, { bytes: payload }] as const,
+  )
+  const passwords = [...cloud.users.values()].map(({ name, password }) => [name, { bytes: bytesOf(password) }] as const)
+  const users = [...simCeph(world).users].map(([name, key]) => [`ceph ${name}`, { bytes: bytesOf(key) }] as const)
+  return new Map([...embedded, ...payloads.filter(([, { bytes }]) => bytes.length > 0), ...passwords, ...users])
+}
