@@ -26,12 +26,15 @@ export function parseJson({ body, headers }: Pick<HttpResponse, 'body' | 'header
   }
 }
 
-const glimpse = (said: string): string => {
-  const words = said
-    .replace(/<[^>]*>/g, ' ')
-    .replace(/\s+/g, ' ')
-    .trim()
-  return words === '' ? 'it is empty' : JSON.stringify(words.length > 120 ? `${words.slice(0, 120)}…` : words)
+/** The first words, without tags. */
+function glimpse(said: string): string {
+  if (said.trim() === '') return 'it is empty'
+  const words =
+    said
+      .replace(/<[^>]*>/g, ' ')
+      .replace(/\s+/g, ' ')
+      .trim() || said.trim()
+  return JSON.stringify(words.length > 120 ? `${words.slice(0, 120)}…` : words)
 }
 
 /** A failed service's own words: of its JSON, whatever form it has, else the first words of what it sent. */
