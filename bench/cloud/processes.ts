@@ -20,9 +20,9 @@ export function needPackage(folder: string, name: string): void {
   if (!existsSync(join(PACKAGES, folder))) throw new CannotMeasure(`the package ${name} is not installed`)
 }
 
-/** The stub of a cloud with so many volumes, in a process of its own. */
-export async function openStub(count: number): Promise<AsyncDisposable & { readonly origin: string }> {
-  const { next, end } = await talkTo(process.execPath, [beside('stub.ts'), String(count)])
+/** The stub of a cloud with so many volumes, in a process of its own; it thinks so long before each answer. */
+export async function openStub(count: number, thinksMs = 0): Promise<AsyncDisposable & { readonly origin: string }> {
+  const { next, end } = await talkTo(process.execPath, [beside('stub.ts'), String(count), String(thinksMs)])
   return { origin: `http://127.0.0.1:${await next()}`, [Symbol.asyncDispose]: end }
 }
 

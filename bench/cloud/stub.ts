@@ -1,9 +1,9 @@
 /**
  * A cloud that takes next to no time: Keystone's login and Cinder's volumes, every page serialised once.
  *
- *     stub.ts COUNT
+ *     stub.ts COUNT THINKS_MS
  *
- * Prints its port when it listens, and ends with its stdin.
+ * Before each answer it waits so long. Prints its port when it listens, and ends with its stdin.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -20,13 +20,14 @@ interface Reply {
 /** Cinder's `osapi_max_limit`. */
 const MOST = 1000
 
-const COUNT = Number(process.argv[2])
+const [COUNT, THINKS_MS] = [Number(process.argv[2]), Number(process.argv[3])]
 const BASE = `/v3/${PROJECT}`
 const VOLUMES = `${BASE}/volumes/`
 const IDENTITY = '/identity/v3'
 const server = createServer((request, response) => {
+  const answerIt = () => write(response, answer(request))
   // Cinder, too, answers when it has read all.
-  request.resume().on('end', () => write(response, answer(request)))
+  request.resume().on('end', () => (THINKS_MS > 0 ? setTimeout(answerIt, THINKS_MS) : answerIt()))
 })
 /** No connection is cut between the turns of a measurement. */
 server.keepAliveTimeout = 600_000
