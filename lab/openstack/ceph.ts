@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Context, once } from './context.ts'
+import { MONITOR_PORTS } from './settings.ts'
 import { renderTo } from './templates.ts'
 
 const CLEAN_LIMIT_MS = 60_000
@@ -21,7 +22,7 @@ export async function startCeph(context: Context): Promise<void> {
   const configuration = await ceph.configure()
   await once(context, 'ceph-mon', () => ceph.makeMonitor())
   await daemons.start({ name: 'ceph-mon', argv: ceph.argv('ceph-mon', '-f', '-i', 'a'), configuration })
-  await daemons.listens('ceph-mon', settings.ports.cephMonitor)
+  await daemons.listens('ceph-mon', MONITOR_PORTS[0], settings.cephAddress)
   await once(context, 'ceph-osd', () => ceph.makeOsd())
   await daemons.start({ name: 'ceph-mgr', argv: ceph.argv('ceph-mgr', '-f', '-i', 'x'), configuration })
   await daemons.start({ name: 'ceph-osd', argv: ceph.argv('ceph-osd', '-f', '-i', '0'), configuration })
@@ -42,11 +43,10 @@ class Cluster {
   }
 
   async configure(): Promise<string> {
-    const { dir, ports } = this.#context.settings
+    const { dir, cephAddress } = this.#context.settings
     await mkdir(join(this.#folder, 'run'), { recursive: true })
     const clusterId = await this.#clusterId()
-    const monitor = { monitorPort: ports.cephMonitor, monitorOldPort: ports.cephMonitorOld }
-    return await renderTo(join(this.#etc, 'ceph.conf'), 'ceph.conf', { dir, clusterId, ...monitor })
+    return await renderTo(join(this.#etc, 'ceph.conf'), 'ceph.conf', { dir, clusterId, address: cephAddress })
   }
 
   async #clusterId(): Promise<string> {
@@ -68,8 +68,8 @@ class Cluster {
     await this.#authtool(keyring, '--gen-key', '-n', 'client.admin', ...EVERYTHING)
     await this.#addUser('mgr.x', join(this.#folder, 'mgr', 'keyring'), MANAGER)
     await this.#addUser('client.cinder', join(this.#etc, 'ceph.client.cinder.keyring'), CINDER)
-    const { ports } = this.#context.settings
-    const address = `[v2:127.0.0.1:${ports.cephMonitor},v1:127.0.0.1:${ports.cephMonitorOld}]`
+    const { cephAddress } = this.#context.settings
+    const address = `[v2:${cephAddress}:3300,v1:${cephAddress}:6789]`
     const map = join(this.#folder, 'monmap')
     const create = ['--create', '--clobber', '--fsid', await this.#clusterId(), '--addv', 'a', address, map]
     await this.#run('/usr/bin/monmaptool', ...create)

@@ -78,10 +78,10 @@ export class Daemons {
   }
 
   /** Waits until it takes connections; fails at once if it ends before. */
-  async listens(name: string, port: number): Promise<void> {
+  async listens(name: string, port: number, host = '127.0.0.1'): Promise<void> {
     const deadline = Date.now() + PORT_LIMIT_MS
     for (;;) {
-      const listens = await takesConnections(port)
+      const listens = await takesConnections(port, host)
       const running = await this.#recorded(name)
       const ended = running === undefined || !(await isRunning(running))
       if (listens && !ended) return
@@ -216,8 +216,8 @@ async function killAll(processes: readonly ProcessId[]): Promise<void> {
   }
 }
 
-async function takesConnections(port: number): Promise<boolean> {
-  const socket = createConnection({ port, host: '127.0.0.1' })
+async function takesConnections(port: number, host: string): Promise<boolean> {
+  const socket = createConnection({ port, host })
   try {
     await once(socket, 'connect')
     return true

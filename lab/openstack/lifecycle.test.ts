@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
-import { isFree, readPorts } from './settings.ts'
+import { readPlaces, takenOf } from './settings.ts'
 import { daemonsOf } from './up.ts'
 
 const MAIN = new URL('./main.ts', import.meta.url).pathname
@@ -78,7 +78,7 @@ test('a cloud that cannot be held does not wait to be let go', async () => {
 })
 
 async function listening(dir: string): Promise<number> {
-  const ports = Object.values((await readPorts(dir)) ?? {})
-  const free = await Promise.all(ports.map(isFree))
-  return free.filter(one => !one).length
+  const places = await readPlaces(dir)
+  assert.ok(places)
+  return (await takenOf(places)).length
 }

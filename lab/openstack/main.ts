@@ -21,7 +21,7 @@ npm run cloud:down [-- OPTIONS]    stops it; the next start goes on with its sta
 interface Wishes {
   readonly dir: string
   readonly ceph: boolean
-  readonly standardPorts: boolean
+  readonly standard: boolean
 }
 
 const say = (text: string): void => void process.stderr.write(`cloud: ${text}\n`)
@@ -72,7 +72,7 @@ async function hold(ceph: boolean): Promise<number> {
 
 async function holdUntil(released: Promise<'released'>, dir: string, ceph: boolean): Promise<number> {
   await chmod(dir, 0o755)
-  const context = await contextOf({ dir, ceph, standardPorts: false })
+  const context = await contextOf({ dir, ceph, standard: false })
   const started = cloudUp(context)
   try {
     const first = await Promise.race([released, started])
@@ -112,7 +112,7 @@ async function main(): Promise<number> {
   if (positionals[0] !== 'up') return tellUsage()
   if (process.getuid?.() !== 0) throw new Error('the cloud lab needs root')
   if (values.hold) return await hold(values.ceph)
-  return await up({ dir, ceph: values.ceph, standardPorts: true }, values.fresh)
+  return await up({ dir, ceph: values.ceph, standard: true }, values.fresh)
 }
 
 try {

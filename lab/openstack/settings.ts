@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** The ports of a cloud, all on 127.0.0.1. Ceph's osd and mgr find free ones from 6800 on by themselves. */
+/** Ports on 127.0.0.1. */
 export interface CloudPorts {
   readonly keystone: number
   readonly cinder: number
@@ -13,20 +13,27 @@ export interface CloudPorts {
   readonly rabbitPeers: number
   readonly erlangNames: number
   readonly mariadb: number
-  readonly cephMonitor: number
-  readonly cephMonitorOld: number
+}
+
+/** Where a cloud can be reached. */
+export interface CloudPlaces {
+  readonly ports: CloudPorts
+  /**
+   * Of 127.0.0.0/8. The monitor has the ports that monitors have, for Cinder tells clients its port without the protocol,
+   * and of another port they could not guess it. Osd and mgr find free ones from 6800 on by themselves.
+   */
+  readonly cephAddress: string
 }
 
 /** Everything by which two clouds on one machine differ. */
-export interface CloudSettings {
+export interface CloudSettings extends CloudPlaces {
   /** Absolute; state, logs, passwords: everything of the cloud lies below. */
   readonly dir: string
   readonly ceph: boolean
-  readonly ports: CloudPorts
 }
 
-/** As OpenStack and Ceph have them, but for the database and Erlang's names, which a host may run for others. */
-const STANDARD: CloudPorts = {
+/** As OpenStack has them, but for the database and Erlang's names, which a host may run for others. */
+const STANDARD_PORTS: CloudPorts = {
   keystone: 5000,
   cinder: 8776,
   barbican: 9311,
@@ -35,62 +42,68 @@ const STANDARD: CloudPorts = {
   rabbitPeers: 25672,
   erlangNames: 14369,
   mariadb: 13306,
-  cephMonitor: 3300,
-  cephMonitorOld: 6789,
 }
+/** Of Ceph's monitor: its newer protocol and its older one. */
+export const MONITOR_PORTS: readonly [number, number] = [3300, 6789]
+const LOOPBACK = '127.0.0.1'
 
 /** Free ports are looked for below those that the kernel gives to outgoing connections. */
 const FREE_FROM = 12_000
 const FREE_TO = 32_000
+const ATTEMPTS = 100
 
 export interface CloudWishes {
   readonly dir: string
   readonly ceph: boolean
-  /** Standard ports if all of them are free; otherwise, and by default, free ones. */
-  readonly standardPorts?: boolean
+  /** Standard ports and 127.0.0.1 for Ceph if all of them are free; otherwise, and by default, free ones. */
+  readonly standard?: boolean
 }
 
 /** Where people's own cloud lies, unless `HOLDFAST_CLOUD_DIR` says otherwise. */
 export const defaultCloudDir = (): string => process.env.HOLDFAST_CLOUD_DIR || join(tmpdir(), 'holdfast-cloud')
 
 /** The settings that this folder's cloud was made with, or new ones, written down for the next time. */
-export async function settle(wishes: CloudWishes): Promise<CloudSettings> {
-  const { dir } = wishes
-  const known = await readPorts(dir)
-  if (known !== undefined) return { dir, ceph: wishes.ceph, ports: known }
+export async function settle({ dir, ceph, standard = false }: CloudWishes): Promise<CloudSettings> {
+  const known = await readPlaces(dir)
+  if (known !== undefined) return { dir, ceph, ...known }
   await mkdir(dir, { recursive: true })
   if ((await readdir(dir)).length > 0) throw new Error(`${dir} holds something else than a cloud of the lab`)
-  const ports = await choosePorts(wishes.standardPorts === true)
-  await writeFile(`${portsFile(dir)}.new`, `${JSON.stringify(ports, null, 2)}\n`)
-  await rename(`${portsFile(dir)}.new`, portsFile(dir))
-  return { dir, ceph: wishes.ceph, ports }
+  const places = await choosePlaces(standard)
+  await writeFile(`${placesFile(dir)}.new`, `${JSON.stringify(places, null, 2)}\n`)
+  await rename(`${placesFile(dir)}.new`, placesFile(dir))
+  return { dir, ceph, ...places }
 }
 
-const portsFile = (dir: string): string => join(dir, 'ports.json')
+const placesFile = (dir: string): string => join(dir, 'places.json')
 
 /** Undefined if this folder has no cloud. */
-export async function readPorts(dir: string): Promise<CloudPorts | undefined> {
-  const text = await readFile(portsFile(dir), 'utf8').catch(() => undefined)
+export async function readPlaces(dir: string): Promise<CloudPlaces | undefined> {
+  const text = await readFile(placesFile(dir), 'utf8').catch(() => undefined)
   if (text === undefined) return undefined
-  const found: Record<string, unknown> = JSON.parse(text)
-  return eachPort(name => {
-    const port = found[name]
-    if (typeof port !== 'number') throw new Error(`${portsFile(dir)} names no port for ${name}`)
+  const found: { ports?: Record<string, unknown>; cephAddress?: unknown } = JSON.parse(text)
+  const ports = eachPort(name => {
+    const port = found.ports?.[name]
+    if (typeof port !== 'number') throw new Error(`${placesFile(dir)} names no port for ${name}`)
     return port
   })
+  if (typeof found.cephAddress !== 'string') throw new Error(`${placesFile(dir)} names no address for Ceph`)
+  return { ports, cephAddress: found.cephAddress }
 }
 
-async function choosePorts(standard: boolean): Promise<CloudPorts> {
-  if (standard && (await allFree(Object.values(STANDARD)))) return STANDARD
-  const count = Object.keys(STANDARD).length
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const first = FREE_FROM + Math.floor(Math.random() * (FREE_TO - FREE_FROM - count))
-    let next = first
+async function choosePlaces(standard: boolean): Promise<CloudPlaces> {
+  const usual = { ports: STANDARD_PORTS, cephAddress: LOOPBACK }
+  if (standard && (await takenOf(usual)).length === 0) return usual
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    let next = between(FREE_FROM, FREE_TO)
     const ports = eachPort(() => next++)
-    if (await allFree(Object.values(ports))) return ports
+    const cephAddress = `127.${between(1, 255)}.${between(0, 256)}.${between(1, 255)}`
+    if ((await takenOf({ ports, cephAddress })).length === 0) return { ports, cephAddress }
   }
-  throw new Error(`no ${count} free ports in a row between ${FREE_FROM} and ${FREE_TO}`)
+  throw new Error(`no free ports in a row between ${FREE_FROM} and ${FREE_TO} in ${ATTEMPTS} attempts`)
 }
+
+/** From the first number up to the second, without that. */
+const between = (first: number, last: number): number => first + Math.floor(Math.random() * (last - first))
 
 const eachPort = (portOf: (name: keyof CloudPorts) => number): CloudPorts => ({
   keystone: portOf('keystone'),
@@ -101,20 +114,23 @@ const eachPort = (portOf: (name: keyof CloudPorts) => number): CloudPorts => ({
   rabbitPeers: portOf('rabbitPeers'),
   erlangNames: portOf('erlangNames'),
   mariadb: portOf('mariadb'),
-  cephMonitor: portOf('cephMonitor'),
-  cephMonitorOld: portOf('cephMonitorOld'),
 })
 
-async function allFree(ports: readonly number[]): Promise<boolean> {
-  const free = await Promise.all(ports.map(isFree))
-  return free.every(Boolean)
+/** Those of its ports on which something listens, as `address:port`. */
+export async function takenOf({ ports, cephAddress }: CloudPlaces): Promise<readonly string[]> {
+  const all = [
+    ...Object.values(ports).map(port => [LOOPBACK, port] as const),
+    ...MONITOR_PORTS.map(port => [cephAddress, port] as const),
+  ]
+  const free = await Promise.all(all.map(([address, port]) => isFree(port, address)))
+  return all.filter((_, index) => !free[index]).map(([address, port]) => `${address}:${port}`)
 }
 
-/** True if nothing listens on this port of 127.0.0.1. */
-export function isFree(port: number): Promise<boolean> {
+/** True if nothing listens on this port of the address. */
+export function isFree(port: number, host = LOOPBACK): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const server = createServer()
   server.once('error', () => resolve(false))
-  server.listen({ port, host: '127.0.0.1' }, () => server.close(() => resolve(true)))
+  server.listen({ port, host }, () => server.close(() => resolve(true)))
   return promise
 }

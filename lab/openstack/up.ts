@@ -17,7 +17,7 @@ import {
   startCompute,
   startKeystone,
 } from './services.ts'
-import { type CloudPorts, isFree, readPorts } from './settings.ts'
+import { readPlaces, takenOf } from './settings.ts'
 
 /** Nothing of the caller's environment reaches a daemon: no proxies, no OS_*, no Python of somebody else. */
 export const daemonsOf = (dir: string): Daemons =>
@@ -91,16 +91,10 @@ export async function cloudDown(dir: string, options: { keep: boolean }): Promis
     for (const names of STOP_ORDER) await Promise.all(names.map(name => daemons.stop(name)))
   }
   await daemons.stopRest()
-  const ports = await readPorts(dir)
-  if (ports === undefined) return 'already'
-  await refuseListeners(dir, ports)
+  const places = await readPlaces(dir)
+  if (places === undefined) return 'already'
+  const taken = await takenOf(places)
+  if (taken.length > 0) throw new Error(`something still listens at ${taken.join(', ')}, of the cloud in ${dir}`)
   if (!options.keep) await rm(dir, { recursive: true, force: true })
   return found ? 'made' : 'already'
-}
-
-async function refuseListeners(dir: string, ports: CloudPorts): Promise<void> {
-  for (const [name, port] of Object.entries(ports)) {
-    if (!(await isFree(port)))
-      throw new Error(`something still listens on port ${port} (${name}) of the cloud in ${dir}`)
-  }
 }
