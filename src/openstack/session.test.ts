@@ -86,6 +86,16 @@ describe('a session', () => {
     assert.equal(storm.services().length, 40)
   })
 
+  it('trusts no clock of this host: a token lives as long as Keystone says', async () => {
+    const { cinder, clock, sent, services } = scriptedCloud({
+      login: [reply(201, tokenBody({}, 3600, Date.UTC(2020, 0, 1)), { 'x-subject-token': 'token' })],
+    })
+    await cinder.send({ method: 'GET', path: 'x' })
+    clock.at += 3_000_000
+    await cinder.send({ method: 'GET', path: 'x' })
+    assert.equal(sent.length - services().length, 1)
+  })
+
   it('gives up after the second 401', async () => {
     const { cinder, services } = scriptedCloud({ service: [reply(401, { error: { message: 'who are you' } })] })
     const error = await refused(cinder.send({ method: 'GET', path: 'x' }), 'forbidden', 'unauthorized', /who are you/)

@@ -24,7 +24,7 @@ export class TokenSource {
 
   async get(signal?: AbortSignal): Promise<Token> {
     signal?.throwIfAborted()
-    if (this.#current && this.#parts.clock.now() < this.#current.renewAt) return this.#current.token
+    if (this.#current && this.#parts.clock.monotonic() < this.#current.renewAt) return this.#current.token
     this.#running ??= this.#renew().finally(() => {
       this.#running = undefined
     })
@@ -43,9 +43,10 @@ export class TokenSource {
 
   async #renew(): Promise<Token> {
     const token = await login(this.#parts, this.#credentials)
-    const now = this.#parts.clock.now()
-    const margin = Math.min(MARGIN_MS, (token.expiresAt - now) / 2)
-    this.#current = { token, renewAt: token.expiresAt - margin }
+    const { clock } = this.#parts
+    // This host's clock may be wrong, after a power cut above all: what counts is how long the token lives.
+    const lifeMs = token.lifeMs ?? token.expiresAt - clock.now()
+    this.#current = { token, renewAt: clock.monotonic() + lifeMs - Math.min(MARGIN_MS, lifeMs / 2) }
     return token
   }
 }

@@ -6,8 +6,10 @@ import type { CatalogService } from './catalog.ts'
 /** A token with what Keystone says of it. */
 export interface Token {
   readonly value: Secret
-  /** Milliseconds since 1970. */
+  /** By Keystone's clock, milliseconds since 1970. */
   readonly expiresAt: number
+  /** How long it lives from when it was made, milliseconds; undefined where Keystone does not say when that was. */
+  readonly lifeMs?: number | undefined
   readonly userId: string
   readonly userName: string
   readonly projectId?: string | undefined
@@ -25,10 +27,13 @@ export function parseToken(value: string | undefined, body: unknown, where: stri
   }
   const token = object(object(body, where).token, `${where}: token`)
   const user = object(token.user, `${where}: user`)
+  const expiresAt = time(text(token.expires_at, `${where}: expires_at`), where)
+  const issuedAt = optionalText(token.issued_at)
   const project = token.project === undefined ? undefined : object(token.project, `${where}: project`)
   return {
     value: new Secret(new TextEncoder().encode(value)),
-    expiresAt: time(text(token.expires_at, `${where}: expires_at`), where),
+    expiresAt,
+    lifeMs: issuedAt === undefined ? undefined : expiresAt - time(issuedAt, where),
     userId: text(user.id, `${where}: user.id`),
     userName: text(user.name, `${where}: user.name`),
     projectId: project && text(project.id, `${where}: project.id`),
@@ -57,5 +62,9 @@ function parseService(entry: unknown, where: string): CatalogService {
 function time(iso: string, where: string): number {
   const at = Date.parse(iso)
   if (!Number.isNaN(at)) return at
-  throw new HoldfastError('unavailable', 'reply-malformed', `${where}: expires_at is not a time`)
+  throw new HoldfastError(
+    'unavailable',
+    'reply-malformed',
+    `${where}: ${JSON.stringify(iso.slice(0, 60))} is not a time`,
+  )
 }

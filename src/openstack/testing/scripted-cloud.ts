@@ -56,6 +56,7 @@ export const CATALOG = [
 
 export const tokenBody = (more: object = {}, seconds = 3600, now = Date.UTC(2026, 10, 22)) => ({
   token: {
+    issued_at: new Date(now).toISOString(),
     expires_at: new Date(now + seconds * 1000).toISOString(),
     user: { id: 'u1', name: 'demo' },
     project: { id: 'p1', name: 'demo' },
