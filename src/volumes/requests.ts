@@ -19,11 +19,11 @@ export function checkText(what: string, text: string, maxLength = 255): string {
 }
 
 /** @throws HoldfastError `invalid-name`, `invalid-size`, `invalid-input` */
-export function checkCreateVolume(request: CreateVolume): void {
+export function checkCreateVolume(request: CreateVolume, largestSize?: number): void {
   if (request.name !== undefined) checkName('volume', request.name)
   if (request.description !== undefined) checkText('the description', request.description)
   if (request.availabilityZone !== undefined) checkName('availability zone', request.availabilityZone)
-  if (request.size !== undefined) checkSize(request.size)
+  if (request.size !== undefined) checkSize(request.size, largestSize)
   checkMetadata(request.metadata ?? {})
   const { snapshotId, sourceVolumeId, imageFile, imageId } = request
   const sources = [snapshotId, sourceVolumeId, imageFile, imageId].filter(source => source !== undefined)

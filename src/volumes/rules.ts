@@ -59,9 +59,9 @@ export function checkSnapshotTransition(
 export const MAX_SIZE = 16_384
 
 /** @throws HoldfastError `invalid-size` */
-export function checkSize(size: number): number {
-  if (Number.isInteger(size) && size >= 1 && size <= MAX_SIZE) return size
-  throw invalidSize(`the size must be a whole number of GiB from 1 to ${MAX_SIZE}, not ${size}`)
+export function checkSize(size: number, largest = MAX_SIZE): number {
+  if (Number.isInteger(size) && size >= 1 && size <= largest) return size
+  throw invalidSize(`the size must be a whole number of GiB from 1 to ${largest}, not ${size}`)
 }
 
 export const invalidSize = (message: string, volume?: string) =>
