@@ -129,9 +129,8 @@ function leftovers(scene: Scene): readonly string[] {
       .filter(loop => !volumesUp.has(volumeAt(loop.backingPath)))
       .map(loop => `loop device ${loop.path} over ${loop.backingPath}`),
     ...[...world.secrets.values()]
-      .map(volumeOfSecret)
-      .filter(id => id !== undefined && !volumesUp.has(id))
-      .map(id => `secret for volume ${id}`),
+      .filter(secret => !secret.kept && !volumesUp.has(volumeOfSecret(secret)))
+      .map(({ uuid }) => `secret ${uuid}`),
     ...[...world.interfaces.values()]
       .filter(({ kind, name }) => kind === 'tap' && !tapsUp.has(name))
       .map(nic => `tap ${nic.name}`),

@@ -29,9 +29,8 @@ export const isReservedFor = (world: World, mappings: readonly BlockDeviceMappin
   cloudOf(world)?.volumes.get(volumeId)?.status === 'attaching' &&
   mappings.some(row => row.volumeId === volumeId && row.generation === 'legacy')
 
-/** What a libvirt secret is for: a volume's passphrase, or the key of a Ceph user for one; undefined: the operator's own. */
-export const volumeOfSecret = (secret: SimSecret): string | undefined =>
-  secret.kept ? undefined : (volumeOfCephSecret(secret) ?? secret.uuid)
+/** The volume that a libvirt secret is for: that of its passphrase, or of the key of a Ceph user. */
+export const volumeOfSecret = (secret: SimSecret): string => volumeOfCephSecret(secret) ?? secret.uuid
 
 /** I5: every image is still the volume's own, encrypted if the volume is. */
 export function changedImages(world: World): readonly string[] {
