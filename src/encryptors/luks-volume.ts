@@ -56,9 +56,7 @@ function checkParameters(request: UnlockRequest, header: LuksHeader): void {
   const differences = [
     header.version === (encryption?.provider === 'luks2' ? 2 : 1) ? [] : [`it is LUKS${header.version}`],
     encryption?.cipher === undefined || encryption.cipher === header.cipher ? [] : [`its cipher is ${header.cipher}`],
-    encryption?.keySize === undefined || encryption.keySize === header.keySizeBits
-      ? []
-      : [`its key has ${header.keySizeBits} bits`],
+    isKeySize(encryption?.keySize, header) ? [] : [`its key has ${header.keySizeBits} bits`],
     header.payloadOffsetBytes < source.sizeBytes ? [] : ['its data would begin beyond the end of the device'],
   ].flat()
   if (differences.length === 0) return
@@ -67,6 +65,15 @@ function checkParameters(request: UnlockRequest, header: LuksHeader): void {
     `the LUKS header of volume ${request.volumeId} at ${source.path} is not as recorded (${provider}, ${cipher}, ` +
     `${keySize} bits): ${differences.join(', ')}`
   throw failure(request, 'unsafe', 'encryption-mismatch', message)
+}
+
+/**
+ * XTS takes two keys. cryptsetup counts both, QEMU one of them: where a driver of Cinder lets qemu-img write the header (RBD
+ * does), 256 bits are recorded and the header has 512.
+ */
+function isKeySize(recorded: number | undefined, { cipher, keySizeBits }: LuksHeader): boolean {
+  if (recorded === undefined || recorded === keySizeBits) return true
+  return cipher.includes('-xts-') && recorded * 2 === keySizeBits
 }
 
 /** @throws HoldfastError `wrong-key` (forbidden) */

@@ -22,7 +22,7 @@ export function checkSimLuks(world: World, request: UnlockRequest): SimLuks {
   const right =
     luks.version === (encryption.provider === 'luks2' ? 2 : 1) &&
     (encryption.cipher ?? cipher) === cipher &&
-    (encryption.keySize ?? keySizeBits) === keySizeBits
+    [keySizeBits, keySizeBits / (cipher.includes('-xts-') ? 2 : 1)].includes(encryption.keySize ?? keySizeBits)
   if (right) return luks
   const message = `the LUKS header of volume ${volumeId} is not as recorded`
   throw failure(request, 'unsafe', 'encryption-mismatch', message)
