@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import { hasKernel, kernelCache, kernelPackageName, newestCloudKernel } from './kernel.mjs'
 import { lockedNodeVersion, modulesAreStale, pathOutsideClone, runEntry } from './npm.mjs'
 import { installCommands, missingPackages, NEEDS, parseInstalled } from './packages.mjs'
-import { missingScreen } from './screen.mjs'
+import { againCommand, missingScreen } from './screen.mjs'
 import { runStep, Stop } from './tool.mjs'
 
 describe('Debian packages', () => {
@@ -41,6 +41,11 @@ describe('the screen of what is missing', () => {
     assert.doesNotMatch(missingScreen({ ...facts, apt: false }), /sudo/)
     assert.match(missingScreen({ ...facts, unfit: 'darwin on arm64' }), /x86-64.*darwin on arm64/)
   })
+})
+
+test('a verb of two words is told as the npm script that it has', () => {
+  assert.equal(againCommand('cloud-up'), 'npm run cloud:up')
+  assert.equal(againCommand('bench'), 'npm run bench')
 })
 
 describe('the guest kernel', () => {
