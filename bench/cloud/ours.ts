@@ -10,7 +10,7 @@ import { UndiciTransport } from '#src/http/undici-transport.ts'
 import type { CloudCredentials } from '#src/openstack/keystone/credentials.ts'
 import { openCloud } from '#src/openstack/session.ts'
 import { CinderVolumeService } from '#src/volumes/cinder/cinder-volume-service.ts'
-import type { VolumeService } from '#src/volumes/volume-service.ts'
+import type { Volume, VolumeService } from '#src/volumes/volume-service.ts'
 import { type Seen, serve, sumOf, type Work } from './worker.ts'
 
 const volumes = open(String(process.argv[2]))
@@ -33,12 +33,13 @@ async function iterate(): Promise<Seen> {
 }
 
 async function getAll(ids: readonly string[], inFlight: number): Promise<Seen> {
-  let [next, gib] = [0, 0]
+  const got: Volume[] = []
+  let next = 0
   const lane = async () => {
-    for (let id = ids[next++]; id !== undefined; id = ids[next++]) gib += (await volumes.get(id)).size
+    for (let id = ids[next++]; id !== undefined; id = ids[next++]) got.push(await volumes.get(id))
   }
   await Promise.all(Array.from({ length: inFlight }, lane))
-  return { count: ids.length, gib }
+  return sumOf(got)
 }
 
 async function firstOf(service: VolumeService): Promise<void> {
