@@ -1,5 +1,5 @@
 import type { Clock } from '#src/core/clock.ts'
-import type { HoldfastError } from '#src/core/error.ts'
+import { type HoldfastError, hasCode } from '#src/core/error.ts'
 import type { Random } from '#src/core/random.ts'
 import { backOffMs } from '#src/http/back-off.ts'
 import type { CallOptions } from '#src/openstack/cinder/index.ts'
@@ -64,12 +64,20 @@ export class Cinder {
   }
 
   async #version(signal: AbortSignal | undefined): Promise<{ minimum: string; maximum: string }> {
-    const version = await this.query({ what: 'find out the versions of the volume service' }, () =>
-      this.client.version(signal),
-    )
+    const version = await this.#askVersion(signal)
     const { microversionCeiling: ceiling } = this.options
     if (ceiling === undefined || version.maximum === '') return version
     return { minimum: version.minimum, maximum: least(version.maximum, ceiling) }
+  }
+
+  /** A service that does not speak v3 has no microversions, and goes by the older generation of verbs. */
+  async #askVersion(signal: AbortSignal | undefined): Promise<{ minimum: string; maximum: string }> {
+    try {
+      return await this.query({ what: 'find out the versions of the volume service' }, () => this.client.version(signal))
+    } catch (error) {
+      if (hasCode(error, 'service-version-unsupported')) return { minimum: '', maximum: '' }
+      throw error
+    }
   }
 
   queryOptions(signal: AbortSignal | undefined): CallOptions {

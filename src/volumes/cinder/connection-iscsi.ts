@@ -1,5 +1,5 @@
 import type { ConnectionData, IscsiConnectionInfo } from '#src/core/connection-info.ts'
-import type { ConnectionFacts, Secrets } from './connection.ts'
+import type { ConnectionFacts, Secrets } from './connection-facts.ts'
 import type { ConnectionFields } from './connection-fields.ts'
 
 const PORTAL = /^([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}$/

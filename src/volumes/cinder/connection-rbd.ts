@@ -1,5 +1,5 @@
 import type { ConnectionData, RbdConnectionInfo } from '#src/core/connection-info.ts'
-import type { ConnectionFacts, Secrets } from './connection.ts'
+import type { ConnectionFacts, Secrets } from './connection-facts.ts'
 import type { ConnectionFields } from './connection-fields.ts'
 
 const NAME = '[A-Za-z0-9][A-Za-z0-9._-]{0,127}'

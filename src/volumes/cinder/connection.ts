@@ -2,28 +2,12 @@ import type { ConnectionData, ConnectionInfo } from '#src/core/connection-info.t
 import type { Sealer } from '#src/core/sealer.ts'
 import { Secret } from '#src/core/secret.ts'
 import { connectionTrouble } from './connection-errors.ts'
+import type { ConnectionFacts, Secrets } from './connection-facts.ts'
 import { ConnectionFields } from './connection-fields.ts'
 import { readIscsi } from './connection-iscsi.ts'
 import { readRbd } from './connection-rbd.ts'
 
-/** What is known of the volume and of who asks, beside what was handed out. */
-export interface ConnectionFacts {
-  readonly volumeId: string
-  /** By which the backend knows the volume after a migration, where Cinder tells. */
-  readonly nameId?: string | null | undefined
-  readonly attachmentId?: string | undefined
-  /** Of the connector that it was made for. */
-  readonly host: string
-  readonly encrypted: boolean
-  readonly multiattach: boolean
-  /** Undefined: any. */
-  readonly rbdPools?: readonly string[] | undefined
-}
-
 type Raw = Readonly<Record<string, unknown>>
-
-/** Secrets by the name of their field, not yet sealed. */
-export type Secrets = Readonly<Record<string, string | undefined>>
 
 /**
  * What a driver of Cinder hands out, of either shape: flat as attachments have it, or `{driver_volume_type, data}` as
