@@ -4,6 +4,7 @@ import type { ConnectionInfo } from '#src/core/connection-info.ts'
 import { HoldfastError, hasCode, isHoldfastError } from '#src/core/error.ts'
 import type { InterfaceRecord } from '#src/store/records.ts'
 import type { Write } from '#src/store/store.ts'
+import type { VolumeStatus } from '#src/volumes/volume-service.ts'
 import { flowOf } from './attachment/choose.ts'
 import { needOfDerivation, type Resource } from './bounds.ts'
 import { checkAttachments, checkHost, checkVolume, preflight } from './check.ts'
@@ -242,11 +243,24 @@ async function deleteVolume(walk: Walk, volumeId: string, signal: AbortSignal): 
   } catch (error) {
     if (hasCode(error, 'volume-not-found')) return { change: 'already' }
     if (!isHoldfastError(error) || !KEEPS_VOLUME.has(error.kind)) throw error
-    const { status } = await walk.services(volumeId).volumes.get(volumeId, signal)
+    const status = await statusOf(walk, volumeId, signal)
+    // Accepted before, and its reply or our record of it got lost: a cloud does the rest by itself, later.
+    if (status === undefined || (status === 'deleting' && walk.mapping(volumeId).cloud !== undefined))
+      return { change: 'already' }
     // It was begun: the volume is whole no more.
     if (status === 'deleting' || status === 'error_deleting') throw error
     walk.notes.push(`volume ${volumeId} is kept: ${error.message}`)
     return { change: 'already' }
+  }
+}
+
+/** Undefined if it is gone. */
+async function statusOf(walk: Walk, volumeId: string, signal: AbortSignal): Promise<VolumeStatus | undefined> {
+  try {
+    return (await walk.services(volumeId).volumes.get(volumeId, signal)).status
+  } catch (error) {
+    if (hasCode(error, 'volume-not-found')) return undefined
+    throw error
   }
 }
 

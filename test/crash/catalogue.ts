@@ -1,7 +1,7 @@
 import { HoldfastError } from '#src/core/error.ts'
 import type { OperationKind } from '#src/journal/operation.ts'
 import type { FaultPlan } from '#src/sim/faults.ts'
-import type { Mechanism, Scene } from './scene.ts'
+import { EMBEDDED, type Mechanism, type Scene } from './scene.ts'
 
 /** An operation that is explored. */
 export interface Explored {
@@ -139,8 +139,8 @@ const INTERRUPTED: readonly (readonly [string, RegExp])[] = [
   ['attach, live', /^libvirt attach/],
   ['attach, at rest', /^libvirt attach/],
   ['detach, live', /^libvirt unplug/],
-  ['detach, at rest', /^volumes begin-detaching/],
-  ['delete', /^volumes attachment-delete/],
+  ['detach, at rest', /^(volumes|cinder) begin-detaching/],
+  ['delete', /^(volumes|cinder) (attachment-delete|detach)/],
 ]
 
 const RESUMED: readonly Explored[] = INTERRUPTED.map(([name, at]) => {
@@ -174,7 +174,7 @@ async function resumeAll({ rig }: Scene): Promise<void> {
 }
 
 const away = (name: RegExp): FaultPlan => {
-  const error = new HoldfastError('host-command', 'hypervisor-error', 'it was made to fail')
+  const error = new HoldfastError('unavailable', 'endpoint-unreachable', 'it was made to fail')
   return point => (name.test(point.name) ? { when: 'before', do: 'fail', error } : undefined)
 }
 
@@ -184,7 +184,7 @@ const stuck: Explored = {
   kind: 'attach',
   call: 'operations.resume',
   prepare: async ({ rig, id, spare }) => {
-    rig.world.faults = away(/^volumes attachment-complete|^libvirt (unplug|detach)/)
+    rig.world.faults = away(/^(volumes|cinder) (attachment-complete|attach )|^libvirt (unplug|detach)/)
     await rig.instances.attach(id, spare).catch(() => {})
     rig.allWell()
   },
@@ -214,4 +214,38 @@ const HOST: readonly Explored[] = [
   },
 ]
 
-export const CATALOGUE: readonly Explored[] = [...CALLS, stale, update, ...RESUMED, stuck, ...HOST]
+/**
+ * What is explored with volumes of a cloud too: all that asks its services for something. What goes on between a guest and its
+ * host alone is the same with volumes of the embedded service.
+ */
+const CLOUDED: ReadonlySet<string> = new Set([
+  'create',
+  'start',
+  'hard reboot',
+  'attach, live',
+  'attach, at rest',
+  'detach, live',
+  'detach, at rest',
+  'delete',
+  'delete with a volume',
+  'resume of attach, live',
+  'resume of detach, live',
+  'resume of hard reboot',
+  'resume of delete',
+  'resume of a stuck attach',
+  'host resume',
+])
+
+export const CATALOGUE: readonly Explored[] = [...CALLS, stale, update, ...RESUMED, stuck, ...HOST].map(each =>
+  each.mechanisms || CLOUDED.has(each.name) ? each : { ...each, mechanisms: EMBEDDED },
+)
+
+/** Asked for at once with each other, with volumes of a cloud: each pair takes its time. */
+const AT_ONCE: ReadonlySet<string> = new Set(['hard reboot', 'attach, live', 'detach, live', 'delete'])
+
+/** Those of these operations that are asked for at once with each. */
+export const pairedOf = (mechanism: Mechanism, operations: readonly Explored[]): readonly Explored[] => {
+  const calls = new Set(CALLS.map(({ name }) => name))
+  const isPaired = ({ name }: Explored) => calls.has(name) && (EMBEDDED.includes(mechanism) || AT_ONCE.has(name))
+  return operations.filter(isPaired)
+}

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { OperationRecord } from '#src/journal/operation.ts'
+import { cloudState } from '#src/sim/cloud/state.ts'
 import { SimLibvirt } from '#src/sim/hypervisor-state.ts'
 import type { SimKey } from '#src/sim/key-manager.ts'
 import { SimStoreDisk } from '#src/sim/store.ts'
@@ -50,7 +51,7 @@ function raw(world: World): string {
     plain(secrets),
     plain(interfaces),
     plain(users),
-    ...[...world.slots].map(([name, value]) => `${name} ${slot(value)}`),
+    ...[...world.slots].map(([name, value]) => `${name} ${name === 'cloud' ? cloudText(world) : slot(value)}`),
   ]
   return parts.join('\n')
 }
@@ -101,6 +102,23 @@ function volumesText({ volumes, snapshots, attachments, life: _life, ...rest }: 
   const untimed = [...volumes.values(), ...snapshots.values()].map(row => ({ ...row, createdAt: 0 }))
   const attached = [...attachments.values()].map(row => ({ ...row, attachedAt: 0 }))
   return `${JSON.stringify([untimed, attached])} ${plain(rest)}`
+}
+
+/** When something is due counts by how far off it is. Who there is and what types of volumes is never changed. */
+function cloudText(world: World): string {
+  const { volumes, attachments, snapshots, secrets, orders, settings, revoked } = cloudState(world)
+  const now = world.clock.monotonic()
+  const off = (due: number | undefined) => due !== undefined && Math.max(0, due - now)
+  const pending = [...volumes.values(), ...snapshots.values()].map(({ createdAt: _, updatedAt: __, task, ...row }) => ({
+    ...row,
+    task: task && { ...task, due: off(task.due) },
+  }))
+  const attached = [...attachments.values()].map(({ attachedAt, ...row }) => ({
+    ...row,
+    attached: attachedAt !== undefined,
+  }))
+  const waiting = [...orders.values()].map(row => ({ ...row, due: off(row.due) }))
+  return JSON.stringify([pending, attached, [...secrets.keys()], waiting, settings, [...revoked]])
 }
 
 const plain = (value: unknown): string =>

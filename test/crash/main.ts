@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { CALLS, CATALOGUE, type Explored } from './catalogue.ts'
+import { CATALOGUE, type Explored, pairedOf } from './catalogue.ts'
 import { Exploration, explorePairs, type PairRow, type Row } from './explore.ts'
 import { parsePoint } from './points.ts'
 import { replay } from './replay.ts'
@@ -61,12 +61,7 @@ async function exploreAll(
     const exploration = new Exploration(mechanism)
     const fitting = operations.filter(({ mechanisms: only }) => only?.includes(mechanism) ?? true)
     for (const operation of fitting) rows.push(await exploration.explore(operation))
-    pairs.push(
-      await explorePairs(
-        mechanism,
-        fitting.filter(each => CALLS.includes(each)),
-      ),
-    )
+    pairs.push(await explorePairs(mechanism, pairedOf(mechanism, fitting)))
   }
   const report = { rows, pairs, seconds: (performance.now() - begun) / 1000 }
   console.log(toText(report))

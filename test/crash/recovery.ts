@@ -1,6 +1,7 @@
 import { simStoreDisk } from '#src/sim/store.ts'
 import { simVolumeState } from '#src/sim/volume-state.ts'
 import type { World } from '#src/sim/world.ts'
+import { cloudVolumeIds } from '#test/sim/cloud/rows.ts'
 import { unfinished, violations } from '#test/sim/invariants.ts'
 import { processOn, type Scene } from './scene.ts'
 
@@ -34,7 +35,8 @@ export function recorded(world: World): string {
     const own = [...mappings.values()].filter(row => row.instanceId === id)
     return `${name}: ${own.map(row => `${row.target} ${row.volumeId}`).sort()}`
   })
-  return [...lines.sort(), `volumes ${[...simVolumeState(world).volumes.keys()].sort()}`].join('; ')
+  const volumes = [...simVolumeState(world).volumes.keys(), ...cloudVolumeIds(world)]
+  return [...lines.sort(), `volumes ${volumes.sort()}`].join('; ')
 }
 
 /**

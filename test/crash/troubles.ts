@@ -41,13 +41,56 @@ const DOCUMENTED: readonly (readonly [RegExp, ErrorKind, string])[] = [
   [/^store commit/, 'no-space', 'no-space'],
   [/^store commit/, 'conflict', 'store-conflict'],
   [/^store/, 'corrupt', 'state-corrupt'],
+  [/^ceph (check|look|probe)/, 'unavailable', 'storage-absent'],
+  [/^ceph (check|look|probe)/, 'unavailable', 'storage-unreachable'],
+  [/^ceph (check|look|probe)/, 'forbidden', 'storage-forbidden'],
+  [/^ceph secret/, 'unavailable', 'hypervisor-unavailable'],
 ]
 
 const injected = (point: FaultPoint, kind: ErrorKind, code: string) =>
   new HoldfastError(kind, code, `'${point.name}' was made to fail (${code})`)
 
+/** An exchange with a service of a cloud: what fails there is the exchange, and not a verb of a port. */
+const isExchange = ({ name }: FaultPoint): boolean => /^(keystone|cinder|barbican) /.test(name)
+
+/**
+ * Nothing was sent, or a proxy answers that the service is not there; the reply gets lost; the service refuses in a way that
+ * only it can know of. Done, and answered with an error: a proxy gave up waiting (504), lost the service (502), the connection
+ * was cut.
+ */
+function exchangeTroublesAt(point: FaultPoint): readonly Trouble[] {
+  const fails = (code: string, lasts: Trouble['lasts'], when: Fault['when'] = 'before'): Trouble => ({
+    name: when === 'before' ? `fails with ${code}` : `is done, and answers with ${code}`,
+    lasts,
+    fault: { when, do: 'fail', error: injected(point, 'unavailable', code) },
+  })
+  const hangs = (lasts: Trouble['lasts'], when: Fault['when'] = 'before'): Trouble => ({
+    name: when === 'before' ? 'hangs' : 'is done, and hangs',
+    lasts,
+    fault: { when, do: 'hang' },
+  })
+  const both = [
+    ...['endpoint-unreachable', 'reply-lost', 'http-503', 'http-500', 'http-401'].map(code => fails(code, 'once')),
+    hangs('once'),
+    ...(['on', 'all'] as const).flatMap(lasts => [
+      fails('endpoint-unreachable', lasts),
+      fails('http-503', lasts),
+      hangs(lasts),
+    ]),
+  ]
+  if (point.kind === 'look') return both
+  return [
+    ...both,
+    ...['http-400', 'http-409', 'http-413'].map(code => fails(code, 'once')),
+    ...['http-504', 'http-502', 'reply-lost'].map(code => fails(code, 'once', 'after')),
+    ...['http-504', 'reply-lost'].map(code => fails(code, 'on', 'after')),
+    hangs('once', 'after'),
+  ]
+}
+
 /** Everything that can go wrong at this point, short of a death. */
 export function troublesAt(point: FaultPoint): readonly Trouble[] {
+  if (isExchange(point)) return exchangeTroublesAt(point)
   const command = injected(point, 'host-command', 'command-failed')
   const documented = DOCUMENTED.filter(([name]) => name.test(point.name)).map(([, kind, code]) =>
     injected(point, kind, code),

@@ -1,6 +1,6 @@
 import type { Connector } from '#src/connectors/connector.ts'
 import type { Encryptor } from '#src/encryptors/encryptor.ts'
-import type { Parts } from '#src/engine/parts.ts'
+import type { Parts, VolumeServices } from '#src/engine/parts.ts'
 import type { Hypervisor } from '#src/hypervisor/hypervisor.ts'
 import type { Nic } from '#src/nics/nic.ts'
 import type { VolumeService } from '#src/volumes/volume-service.ts'
@@ -106,6 +106,7 @@ function twice<Port extends object>(port: Port, verbs: Verbs<Port>, called: () =
 }
 
 export function twiceParts(parts: Parts, called: () => void): Partial<Parts> {
+  const { clouds } = parts
   const encryptor = (one: Encryptor) => twice(one, ENCRYPTOR, called)
   return {
     connectors: new Map([...parts.connectors].map(([name, one]) => [name, twice(one, CONNECTOR, called)])),
@@ -117,8 +118,14 @@ export function twiceParts(parts: Parts, called: () => void): Partial<Parts> {
     hypervisor: twice(parts.hypervisor, HYPERVISOR, called),
     nic: twice(parts.nic, NIC, called),
     volumes: twice(parts.volumes, VOLUMES, called),
+    clouds: clouds && (name => twiceServices(clouds(name), called)),
   }
 }
+
+const twiceServices = ({ volumes, keys }: VolumeServices, called: () => void): VolumeServices => ({
+  volumes: twice(volumes, VOLUMES, called),
+  keys,
+})
 
 /** Whether an operation ends the same if every idempotent verb is called twice (I3). `points`: how many were. */
 export async function exploreTwice(
