@@ -38,13 +38,15 @@ export const pathOf = (info: RbdConnectionInfo): string => `rbd:${info.data.name
 /**
  * Connection info as the disk that QEMU opens, every word of it checked once more (I10), and the image proved to be called
  * after the volume (I2; Cinder `volume_name_template`).
- * @throws HoldfastError `unsafe-name`, `wrong-device` (unsafe), `connection-info-incomplete` (corrupt)
+ * @throws HoldfastError `unsafe-name`, `wrong-device` (unsafe), `connection-info-incomplete` (corrupt), `pool-not-allowed`
+ * (forbidden)
  */
-export function networkDiskOf(info: RbdConnectionInfo): NetworkDisk {
+export function networkDiskOf(info: RbdConnectionInfo, pools?: readonly string[]): NetworkDisk {
   const { volume_id: volumeId, data } = info
   checkUuid('volume id', volumeId)
   const disk = { protocol: 'rbd', name: data.name, hosts: hostsOf(info), auth: authOf(info), key: keyOf(info) } as const
-  const { image } = checkNetworkDisk(disk)
+  const { pool, image } = checkNetworkDisk(disk)
+  if (pools && !pools.includes(pool)) throw notAllowed(info, pool, pools)
   if (image.includes(volumeId)) return disk
   const message = `image ${data.name} is not volume ${volumeId}: it is not called after it`
   throw new HoldfastError('unsafe', 'wrong-device', message, {
@@ -78,5 +80,19 @@ const incomplete = ({ volume_id: volume }: RbdConnectionInfo, why: string) =>
     `connection info of volume ${volume} is of no use: ${why}`,
     {
       details: { volume, layer: 'connection' },
+    },
+  )
+
+const notAllowed = ({ volume_id: volume }: RbdConnectionInfo, pool: string, pools: readonly string[]) =>
+  new HoldfastError(
+    'forbidden',
+    'pool-not-allowed',
+    `volume ${volume} is in Ceph pool '${pool}', which is not allowed here`,
+    {
+      details: {
+        volume,
+        layer: 'connection',
+        hint: `allowed are: ${pools.join(', ') || 'none'} (see the configuration)`,
+      },
     },
   )

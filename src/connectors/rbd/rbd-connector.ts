@@ -24,6 +24,8 @@ export interface RbdConnectorParts {
   readonly secrets: Secrets
   readonly keys: Pick<CephKeys, 'of'>
   readonly images: Pick<RbdImages, 'size' | 'withHead'>
+  /** Pools whose images may be connected; undefined: any. */
+  readonly pools?: readonly string[] | undefined
 }
 
 const PATH = 'libvirt secret '
@@ -46,7 +48,7 @@ export class RbdConnector implements Connector<RbdConnectionInfo> {
   async check(info: RbdConnectionInfo, signal?: AbortSignal): Promise<DiskSource> {
     signal?.throwIfAborted()
     this.#checkHost(info)
-    const disk = networkDiskOf(info)
+    const disk = networkDiskOf(info, this.#parts.pools)
     await this.#find(info, signal)
     return await this.#source(info, disk, signal)
   }
@@ -73,7 +75,7 @@ export class RbdConnector implements Connector<RbdConnectionInfo> {
   ): Promise<DiskSource | undefined> {
     signal?.throwIfAborted()
     this.#checkHost(info)
-    const disk = networkDiskOf(info)
+    const disk = networkDiskOf(info, this.#parts.pools)
     if (options.asBlock || !(await this.#hasKey(info, disk, signal))) return undefined
     try {
       return await this.#source(info, disk, signal)
