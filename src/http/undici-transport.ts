@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import type { Agent, Dispatcher } from 'undici'
 import { HoldfastError } from '#src/core/error.ts'
 import { Exchange } from './exchange.ts'
@@ -22,7 +23,7 @@ const CONNECT_MS = 20_000
  */
 export class UndiciTransport implements HttpTransport {
   readonly #tls: TlsSettings
-  #agent: Promise<Agent> | undefined
+  #agent: Agent | undefined
 
   constructor(tls: TlsSettings = {}) {
     this.#tls = tls
@@ -32,7 +33,7 @@ export class UndiciTransport implements HttpTransport {
     request.signal?.throwIfAborted()
     const { origin, pathname, search } = parse(request.url)
     this.#agent ??= makeAgent(this.#tls)
-    const agent = await this.#agent
+    const agent = this.#agent
     const exchange = new Exchange(request)
     const options: Dispatcher.DispatchOptions = {
       origin,
@@ -53,14 +54,17 @@ export class UndiciTransport implements HttpTransport {
   }
 
   async close(): Promise<void> {
-    const agent = await this.#agent
+    const agent = this.#agent
     this.#agent = undefined
     await agent?.destroy()
   }
 }
 
-async function makeAgent({ ca, certificate, key, insecure }: TlsSettings): Promise<Agent> {
-  const { Agent } = await import('undici')
+const require = createRequire(import.meta.url)
+
+function makeAgent({ ca, certificate, key, insecure }: TlsSettings): Agent {
+  // All of undici takes twice the time to load: `fetch`, WebSocket, caches, mocks.
+  const Agent: typeof import('undici').Agent = require('undici/lib/dispatcher/agent.js')
   return new Agent({
     connections: 64,
     keepAliveTimeout: 4_000,
