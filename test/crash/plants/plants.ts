@@ -152,4 +152,44 @@ export const PLANTS: readonly Plant[] = [
     mechanism: 'plain',
     told: /I4 recorded is neither the state before nor after/,
   },
+  {
+    name: 'an attachment at Cinder whose id was never recorded is not looked for',
+    changes: [
+      {
+        file: 'src/engine/attachment/attachments.ts',
+        from: 'for (const { id } of left) changes',
+        to: 'for (const { id } of left.slice(1)) changes',
+      },
+    ],
+    operation: 'attach, live',
+    mechanism: 'cloud',
+    told: /I4 attachment \S+ of volume \S+ is left over/,
+  },
+  {
+    name: 'connecting has no way back, and the key of a Ceph user stays',
+    changes: [{ file: STEP, from: "  connect: 'disconnect',\n", to: '' }],
+    operation: 'attach, live',
+    mechanism: 'cloud',
+    told: /I4 secret \S+ is left over/,
+  },
+  {
+    name: 'a reservation by the older verbs is not taken back',
+    changes: [
+      {
+        file: 'src/engine/attachment/legacy.ts',
+        from: 'else await volumes.unreserveVolume(volumeId, signal)',
+        to: '',
+      },
+    ],
+    operation: 'attach, live',
+    mechanism: 'cloud-legacy',
+    told: /I4 volume \S+ is 'attaching', not 'available'/,
+  },
+  {
+    name: 'a volume that is about to go is no reason to be content',
+    changes: [{ file: 'src/engine/executors.ts', from: 'walk.mapping(volumeId).cloud !== undefined)', to: 'false)' }],
+    operation: 'delete with a volume',
+    mechanism: 'cloud',
+    told: /I4 the recovery failed: volume \S+ is 'deleting'/,
+  },
 ]
