@@ -113,9 +113,11 @@ function cloudText(world: World): string {
     ...row,
     task: task && { ...task, due: off(task.due) },
   }))
-  const attached = [...attachments.values()].map(({ attachedAt, ...row }) => ({
+  // How a volume is reached follows from the volume; whether it is, does not.
+  const attached = [...attachments.values()].map(({ attachedAt, connectionInfo, ...row }) => ({
     ...row,
     attached: attachedAt !== undefined,
+    connected: Object.keys(connectionInfo).length > 0,
   }))
   const waiting = [...orders.values()].map(row => ({ ...row, due: off(row.due) }))
   return JSON.stringify([pending, attached, [...secrets.keys()], waiting, settings, [...revoked]])

@@ -57,7 +57,7 @@ function keysOf(world: World): ReadonlyMap<string, { readonly bytes: Uint8Array 
   const embedded = world.slot('keys', () => new Map<string, SimKey>())
   const cloud = cloudOf(world)
   if (!cloud) return embedded
-  const bytesOf = (text: string) => new TextEncoder().encode(text)
+  const bytesOf = (text: string) => Buffer.from(text)
   const payloads = [...cloud.secrets.values()].map(
     ({ id, payload = new Uint8Array() }) => [id, { bytes: payload }] as const,
   )

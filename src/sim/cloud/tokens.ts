@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { World } from '../world.ts'
 import { type CloudReply, Refusal } from './exchange.ts'
 import { AUTH_URL } from './places.ts'
@@ -37,14 +37,14 @@ export function issueToken(
   return `gAAAA${text}.${signed(state, text)}`
 }
 
-const signed = ({ tokenKey }: CloudState, text: string): string =>
-  createHmac('sha256', tokenKey).update(text).digest('base64url')
+const signed = ({ tokenKey }: CloudState, text: string): string => hash('sha256', `${tokenKey} ${text}`, 'base64url')
 
-export const tokenHash = (token: string): string => createHash('sha256').update(token).digest('hex')
+export const tokenHash = (token: string): string => hash('sha256', token)
 
 /** Undefined for a token that is no good: forged, expired, revoked, or of somebody who is gone. */
 export function callerOf({ clock }: World, state: CloudState, token: string | undefined): Caller | undefined {
-  if (token === undefined || !token.startsWith('gAAAA') || state.revoked.has(tokenHash(token))) return undefined
+  if (token === undefined || !token.startsWith('gAAAA')) return undefined
+  if (state.revoked.size > 0 && state.revoked.has(tokenHash(token))) return undefined
   const [text = '', signature] = token.slice('gAAAA'.length).split('.')
   if (signature !== signed(state, text)) return undefined
   const claims = JSON.parse(Buffer.from(text, 'base64url').toString()) as Claims
