@@ -3,9 +3,9 @@ import { describe, it } from 'node:test'
 import {
   attachTo,
   blank,
-  connector,
+  connectorOf,
   INSTANCE,
-  type MakeVolumeService,
+  type MakeBench,
   OTHER_INSTANCE,
   refused,
   statusOf,
@@ -16,21 +16,22 @@ import {
 } from './conformance-fixture.ts'
 
 /** The older generation of verbs, and the completion of a swap. */
-export function legacyConformance(make: MakeVolumeService): void {
+export function legacyConformance(make: MakeBench): void {
   describe('the flow of reserve, initialize and attach', () => {
     it(
       'walks through the states and back',
-      using(make, async ({ service, hostName }) => {
-        const { id } = await blank(service)
+      using(make, async fixture => {
+        const { service } = fixture
+        const { id } = await blank(fixture)
         await unchanged(service, id, () =>
-          wrongState(service.initializeConnection(id, connector(hostName)).then(), 'available', 'attaching'),
+          wrongState(service.initializeConnection(id, connectorOf(fixture)).then(), 'available', 'attaching'),
         )
         const attach = () => service.attach(id, { instanceId: INSTANCE, mountpoint: '/dev/vdb', mode: 'ro' })
         await unchanged(service, id, () => wrongState(attach(), 'available', 'attaching'))
         await service.reserveVolume(id)
         assert.equal(await statusOf(service, id), 'attaching')
-        const info = await service.initializeConnection(id, connector(hostName))
-        assert.deepEqual([info.attachment_id, info.volume_id, info.host], [undefined, id, hostName])
+        const info = await service.initializeConnection(id, connectorOf(fixture))
+        assert.deepEqual([info.attachment_id, info.volume_id, info.host], [undefined, id, fixture.hostName])
         await attach()
         const { status, attachments } = await service.get(id)
         assert.equal(status, 'in-use')
@@ -39,7 +40,7 @@ export function legacyConformance(make: MakeVolumeService): void {
         ])
         assert.equal((await service.attachmentGet(attachments[0]?.attachmentId ?? '')).attachMode, 'ro')
         await service.beginDetaching(id)
-        await service.terminateConnection(id, connector(hostName))
+        await service.terminateConnection(id, connectorOf(fixture))
         await service.detach(id, { instanceId: INSTANCE })
         assert.equal(await statusOf(service, id), 'available')
         await unchanged(service, id, () => service.detach(id, {}))
@@ -49,16 +50,16 @@ export function legacyConformance(make: MakeVolumeService): void {
     it(
       'unreserves what is attaching, and nothing else',
       using(make, async fixture => {
-        const { service, hostName } = fixture
-        const { id } = await blank(service)
+        const { service } = fixture
+        const { id } = await blank(fixture)
         await unchanged(service, id, () => service.unreserveVolume(id))
         await service.reserveVolume(id)
         await service.unreserveVolume(id)
         assert.equal(await statusOf(service, id), 'available')
         const attachment = await service.attachmentCreate({ volumeId: id, instanceId: INSTANCE })
-        await service.attachmentUpdate(attachment.id, connector(hostName))
+        await service.attachmentUpdate(attachment.id, connectorOf(fixture))
         await unchanged(service, id, () => service.unreserveVolume(id))
-        const { id: shared } = await blank(service, { multiattach: true })
+        const { id: shared } = await blank(fixture, { multiattach: true })
         await attachTo(fixture, shared)
         await service.reserveVolume(shared)
         await service.unreserveVolume(shared)
@@ -68,10 +69,11 @@ export function legacyConformance(make: MakeVolumeService): void {
 
     it(
       'does not let a second instance in between',
-      using(make, async ({ service, hostName }) => {
-        const { id } = await blank(service)
+      using(make, async fixture => {
+        const { service } = fixture
+        const { id } = await blank(fixture)
         const own = await service.attachmentCreate({ volumeId: id, instanceId: INSTANCE })
-        await service.attachmentUpdate(own.id, connector(hostName))
+        await service.attachmentUpdate(own.id, connectorOf(fixture))
         const other = { instanceId: OTHER_INSTANCE, mountpoint: '/dev/vdb', mode: 'rw' } as const
         await unchanged(service, id, () =>
           refused(service.attach(id, other), 'conflict', 'conflict', new RegExp(own.id)),
@@ -83,7 +85,7 @@ export function legacyConformance(make: MakeVolumeService): void {
       'detaches the attachment that is meant, and refuses to guess',
       using(make, async fixture => {
         const { service } = fixture
-        const { id } = await blank(service, { multiattach: true })
+        const { id } = await blank(fixture, { multiattach: true })
         await attachTo(fixture, id)
         const second = await attachTo(fixture, id, OTHER_INSTANCE)
         await unchanged(service, id, async () => {
@@ -104,8 +106,8 @@ export function legacyConformance(make: MakeVolumeService): void {
       'moves the attachment to the new volume, once',
       using(make, async fixture => {
         const { service } = fixture
-        const old = await blank(service)
-        const next = await blank(service)
+        const old = await blank(fixture)
+        const next = await blank(fixture)
         await attachTo(fixture, old.id)
         await service.beginDetaching(old.id)
         await service.reserveVolume(next.id)
@@ -125,13 +127,13 @@ export function legacyConformance(make: MakeVolumeService): void {
       'keeps the old volume when the copy failed',
       using(make, async fixture => {
         const { service } = fixture
-        const old = await blank(service)
-        const next = await blank(service)
+        const old = await blank(fixture)
+        const next = await blank(fixture)
         await attachTo(fixture, old.id)
         await service.beginDetaching(old.id)
         assert.equal(await service.migrateVolumeCompletion(old.id, next.id, true), old.id)
         assert.deepEqual([await statusOf(service, old.id), await statusOf(service, next.id)], ['in-use', 'available'])
-        const idle = await blank(service)
+        const idle = await blank(fixture)
         await wrongState(service.migrateVolumeCompletion(idle.id, next.id, false), 'available', 'in-use')
         await refused(service.migrateVolumeCompletion(old.id, old.id, false), 'invalid-input', 'invalid-input')
       }),

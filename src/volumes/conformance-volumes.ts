@@ -3,15 +3,25 @@ import { describe, it } from 'node:test'
 import {
   attachTo,
   blank,
-  type MakeVolumeService,
+  deleted,
+  extended,
+  idsOf,
+  inOrder,
+  type MakeBench,
+  made,
+  ownStorage,
   refused,
-  statusOf,
+  snapshotDeleted,
+  snapshotOf,
+  type Traits,
   UNKNOWN,
   unchanged,
+  unlisted,
   using,
+  words,
   wrongState,
 } from './conformance-fixture.ts'
-import type { CreateVolume, CreateVolumeType } from './volume-service.ts'
+import type { CreateVolume, VolumeFilter } from './volume-service.ts'
 
 const BAD_NAMES = [
   '',
@@ -33,20 +43,27 @@ const BAD_NAMES = [
   'ünï',
 ]
 
-export function volumeConformance(make: MakeVolumeService): void {
+export function volumeConformance(make: MakeBench, { ownStorage: isOwn }: Traits): void {
   describe('volumes', () => {
     it(
+      'are attached by the attachments resource',
+      using(make, async ({ service }) => assert.equal(await service.generation(), 'attachments')),
+    )
+
+    it(
       'creates a blank volume with all that was asked for',
-      using(make, async ({ service, availabilityZone }) => {
+      using(make, async fixture => {
+        const { service, availabilityZone, traits } = fixture
         const request = { name: 'data-1', description: 'für Daten <&>', size: 2, metadata: { a: 'b', c: '$(x) <y>' } }
-        const { id, createdAt, ...rest } = await service.create(request)
+        const volume = await made(fixture, request)
+        const { id, createdAt, sharedTargets, serviceUuid, migrationStatus, ...rest } = volume
         assert.match(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
         assert.match(createdAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/)
         assert.deepEqual(rest, {
           ...request,
           status: 'available',
           availabilityZone,
-          volumeType: null,
+          volumeType: traits.defaultType,
           encrypted: false,
           bootable: false,
           multiattach: false,
@@ -55,28 +72,38 @@ export function volumeConformance(make: MakeVolumeService): void {
           attachments: [],
           attachStatus: 'detached',
         })
-        assert.deepEqual(await service.get(id), { id, createdAt, ...rest })
+        assert.deepEqual(await service.get(id), volume)
       }),
     )
 
     it(
       'lists volumes in the order of creation, by name, by status',
-      using(make, async ({ service }) => {
+      using(make, async fixture => {
+        const { service } = fixture
         const ids = []
-        for (const name of ['b', 'a', 'a']) ids.push((await blank(service, { name })).id)
+        for (const name of ['b', 'a', 'a']) ids.push((await blank(fixture, { name })).id)
         await service.reserveVolume(ids[2] as string)
-        const list = async (filter?: Parameters<typeof service.getAll>[0]) =>
-          (await service.getAll(filter)).map(volume => volume.id)
-        assert.deepEqual(await list(), ids)
-        assert.deepEqual(await list({ name: 'a' }), ids.slice(1))
+        const list = async (filter?: VolumeFilter) => idsOf(fixture, await service.getAll(filter))
+        assert.deepEqual(await list(), inOrder(fixture, ids))
+        assert.deepEqual(await list({ name: 'a' }), inOrder(fixture, ids.slice(1)))
         assert.deepEqual(await list({ name: 'a', status: 'available' }), [ids[1]])
         assert.deepEqual(await list({ name: 'nobody' }), [])
+        for (const filter of [undefined, { name: 'a' }, { status: 'attaching' }] as const) {
+          const one = []
+          for await (const volume of service.list(filter)) one.push(volume)
+          assert.deepEqual(one, await service.getAll(filter))
+        }
+        for await (const { id } of service.list()) {
+          assert.ok(ids.includes(id))
+          break
+        }
       }),
     )
 
     it(
       'refuses unknown ids everywhere',
-      using(make, async ({ service }) => {
+      using(make, async fixture => {
+        const { service } = fixture
         for (const id of [UNKNOWN, '', 'x', "'; DROP TABLE volumes; --", '../pool', 'a'.repeat(500)]) {
           const gone = (promise: Promise<unknown>) => refused(promise, 'not-found', 'volume-not-found')
           await gone(service.get(id))
@@ -88,6 +115,8 @@ export function volumeConformance(make: MakeVolumeService): void {
           await gone(service.rollDetaching(id))
           await gone(service.getVolumeEncryptionMetadata(id))
           await gone(service.createSnapshot(id, {}))
+          assert.equal(await service.settled(id), undefined)
+          assert.equal(await service.snapshotSettled(id), undefined)
           await gone(service.create({ sourceVolumeId: id }))
           await gone(service.migrateVolumeCompletion(id, id, false))
           await refused(service.getSnapshot(id), 'not-found', 'snapshot-not-found')
@@ -103,14 +132,16 @@ export function volumeConformance(make: MakeVolumeService): void {
 
     it(
       'refuses bad names, sizes, texts and sources, and makes nothing',
-      using(make, async ({ service }) => {
+      using(make, async fixture => {
+        const { service } = fixture
         const bad = (request: CreateVolume, code: string) => refused(service.create(request), 'invalid-input', code)
         for (const name of BAD_NAMES) {
           await bad({ size: 1, name }, 'invalid-name')
           await bad({ size: 1, availabilityZone: name }, 'invalid-name')
           await refused(service.createVolumeType({ name }), 'invalid-input', 'invalid-name')
         }
-        for (const size of [0, -1, 1.5, 16_385, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
+        const { largestSize } = fixture.traits
+        for (const size of [0, -1, 1.5, largestSize + 1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
           await bad({ size }, 'invalid-size')
         }
         await bad({}, 'invalid-size')
@@ -129,10 +160,11 @@ export function volumeConformance(make: MakeVolumeService): void {
       'extends a volume that is available, and only to more',
       using(make, async fixture => {
         const { service } = fixture
-        const { id } = await blank(service, { size: 2 })
-        assert.equal((await service.extend(id, 5)).size, 5)
+        const { id } = await blank(fixture, { size: 2 })
+        const grown = await extended(fixture, id, 5)
+        assert.deepEqual([grown?.size, grown?.status], [5, 'available'])
         await unchanged(service, id, async () => {
-          for (const size of [5, 4, 0, -1, 5.5, 20_000, Number.NaN]) {
+          for (const size of [5, 4, 0, -1, 5.5, fixture.traits.largestSize + 1, Number.NaN]) {
             await refused(service.extend(id, size), 'invalid-input', 'invalid-size')
           }
         })
@@ -141,15 +173,17 @@ export function volumeConformance(make: MakeVolumeService): void {
       }),
     )
 
-    it(
+    const itOwns = isOwn ? it : unlisted
+    itOwns(
       'deletes no file that is not its own (I5); one that is gone is no obstacle',
       using(make, async fixture => {
         const { service } = fixture
-        const { id } = await blank(service)
-        await fixture.hideStorage(id)
-        await fixture.exchangeStorage(id)
+        const storage = ownStorage(fixture)
+        const { id } = await blank(fixture)
+        await storage.hideStorage(id)
+        await storage.exchangeStorage(id)
         await unchanged(service, id, () => refused(service.delete(id), 'unsafe', 'wrong-device', new RegExp(id)))
-        await fixture.hideStorage(id)
+        await storage.hideStorage(id)
         await service.delete(id)
         await refused(service.get(id), 'not-found', 'volume-not-found')
       }),
@@ -159,21 +193,21 @@ export function volumeConformance(make: MakeVolumeService): void {
       'deletes a volume that is available, and none that is needed',
       using(make, async fixture => {
         const { service } = fixture
-        const { id } = await blank(service)
+        const { id } = await blank(fixture)
         const attachment = await attachTo(fixture, id)
         await unchanged(service, id, () =>
           refused(service.delete(id), 'wrong-state', 'invalid-volume', /'in-use'.*11111111-aaaa/),
         )
         await service.attachmentDelete(attachment)
-        const snapshot = await service.createSnapshot(id, {})
+        const snapshot = await snapshotOf(fixture, id)
         await unchanged(service, id, () =>
           refused(service.delete(id), 'wrong-state', 'invalid-volume', new RegExp(snapshot.id)),
         )
-        await service.deleteSnapshot(snapshot.id)
+        await snapshotDeleted(fixture, snapshot.id)
         await service.reserveVolume(id)
         await unchanged(service, id, () => wrongState(service.delete(id), 'attaching', 'available'))
         await service.unreserveVolume(id)
-        await service.delete(id)
+        await deleted(fixture, id)
         await refused(service.get(id), 'not-found', 'volume-not-found')
         await refused(service.delete(id), 'not-found', 'volume-not-found')
       }),
@@ -183,14 +217,16 @@ export function volumeConformance(make: MakeVolumeService): void {
       'holds the quotas, and tells the numbers',
       using(
         make,
-        async ({ service }) => {
-          const over = (promise: Promise<unknown>, message: RegExp) => refused(promise, 'quota', 'over-quota', message)
-          const { id } = await blank(service, { size: 2 })
+        async fixture => {
+          const { service } = fixture
+          const over = (promise: Promise<unknown>, message: RegExp) =>
+            refused(promise, 'quota', 'over-quota', words(fixture, message))
+          const { id } = await blank(fixture, { size: 2 })
           await over(service.create({ size: 9 }), /gigabytes is 10, of which 2 are used: there is no room for 9 more/)
           await over(service.extend(id, 11), /gigabytes is 10, of which 2 are used: there is no room for 9 more/)
-          await blank(service)
+          await blank(fixture)
           await over(service.create({ size: 1 }), /volumes is 2, of which 2 are used/)
-          await service.createSnapshot(id, {})
+          await snapshotOf(fixture, id)
           await over(service.createSnapshot(id, {}), /snapshots is 1, of which 1 are used/)
           assert.deepEqual(await service.getAbsoluteLimits(), {
             maxTotalVolumes: 2,
@@ -200,8 +236,7 @@ export function volumeConformance(make: MakeVolumeService): void {
             totalGigabytesUsed: 5,
             totalSnapshotsUsed: 1,
           })
-          await service.extend(id, 7)
-          assert.equal(await statusOf(service, id), 'available')
+          assert.equal((await extended(fixture, id, 7))?.status, 'available')
         },
         { quotas: { volumes: 2, gigabytes: 10, snapshots: 1 } },
       ),
@@ -211,60 +246,14 @@ export function volumeConformance(make: MakeVolumeService): void {
       'lets one of many creations have the last of a quota',
       using(
         make,
-        async ({ service }) => {
-          const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => blank(service)))
+        async fixture => {
+          const { service } = fixture
+          const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => service.create({ size: 1 })))
           assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 2)
           assert.equal((await service.getAbsoluteLimits()).totalVolumesUsed, 2)
         },
         { quotas: { volumes: 2 } },
       ),
-    )
-  })
-
-  describe('volume types', () => {
-    it(
-      'fills in the defaults, lists by name, finds by name and id',
-      using(make, async ({ service }) => {
-        const plain = await service.createVolumeType({ name: 'plain', multiattach: true })
-        const luks = await service.createVolumeType({ name: 'luks', encryption: { provider: 'luks2' } })
-        assert.deepEqual(await service.getAllVolumeTypes(), [luks, plain])
-        assert.deepEqual(plain, { id: plain.id, name: 'plain', multiattach: true })
-        assert.deepEqual(luks, {
-          id: luks.id,
-          name: 'luks',
-          multiattach: false,
-          encryption: { provider: 'luks2', cipher: 'aes-xts-plain64', keySize: 512, controlLocation: 'front-end' },
-        })
-        assert.equal((await blank(service, { volumeType: luks.id })).volumeType, 'luks')
-        assert.equal((await blank(service, { volumeType: 'plain' })).multiattach, true)
-        await refused(service.createVolumeType({ name: 'luks' }), 'conflict', 'conflict', /luks/)
-        await refused(service.deleteVolumeType('luks'), 'conflict', 'conflict', /luks/)
-        await service.createVolumeType({ name: 'unused' })
-        await service.deleteVolumeType('unused')
-        assert.deepEqual(await service.getAllVolumeTypes(), [luks, plain])
-      }),
-    )
-
-    it(
-      'refuses encryption that nobody would perform, and makes nothing',
-      using(make, async ({ service }) => {
-        const type = (encryption: unknown, more = {}) =>
-          service.createVolumeType({ name: 't', encryption, ...more } as CreateVolumeType)
-        const unsupported = (promise: Promise<unknown>) => refused(promise, 'unsupported', 'encryption-unsupported')
-        await unsupported(type({ provider: 'plain' }))
-        await unsupported(type({ provider: 'nova.volume.encryptors.luks.LuksEncryptor' }))
-        await unsupported(type({ provider: 'luks', controlLocation: 'back-end' }))
-        await unsupported(type({ provider: 'luks' }, { multiattach: true }))
-        const invalid = (promise: Promise<unknown>) => refused(promise, 'invalid-input', 'invalid-input')
-        await invalid(type({ provider: 'luks', cipher: 'aes' }))
-        await invalid(type({ provider: 'luks', cipher: '--help-me' }))
-        await invalid(type({ provider: 'luks', keySize: 100 }))
-        await invalid(type({ provider: 'luks', keySize: 128 }))
-        assert.deepEqual(await service.getAllVolumeTypes(), [])
-        await service.createVolumeType({ name: 'luks', encryption: { provider: 'luks' } })
-        await unsupported(service.create({ size: 1, volumeType: 'luks', multiattach: true }))
-        assert.deepEqual(await service.getAll(), [])
-      }),
     )
   })
 }

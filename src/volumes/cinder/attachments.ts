@@ -62,7 +62,7 @@ export class Attachments {
       {
         what: `attach volume ${volumeId} to instance ${instanceId}`,
         volume: volumeId,
-        rule: { verb: 'attach it', allowed: ['available'] },
+        rule: { verb: 'be attached', allowed: ['available'] },
         waitsForBackend: true,
         looks: 3,
         send: options => createAttachment(this.#cinder.client, { volumeId, instanceId }, options),
@@ -241,7 +241,7 @@ export class Attachments {
   async complete(id: string, signal?: AbortSignal): Promise<void> {
     const attachment = await this.raw(id, signal)
     if (attachment.status === 'attached' || attachment.status === 'detaching') return
-    if (attachment.status !== 'attaching') throw wrongAttachmentState(attachment, 'complete it', ['attaching'])
+    if (attachment.status !== 'attaching') throw wrongAttachmentState(attachment, 'be completed', ['attaching'])
     await this.#complete(attachment, signal)
   }
 

@@ -55,7 +55,7 @@ export class CinderVolumeService implements VolumeService {
     this.#types = new Types(cinder)
     this.#volumes = new Volumes(cinder, this.#types, this.#messages)
     this.#attachments = new Attachments(cinder, this.#volumes)
-    this.#legacy = new Legacy(cinder, this.#volumes)
+    this.#legacy = new Legacy(cinder, this.#volumes, this.#attachments)
     this.#snapshots = new Snapshots(cinder, this.#volumes)
   }
 

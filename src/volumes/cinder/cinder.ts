@@ -73,7 +73,9 @@ export class Cinder {
   /** A service that does not speak v3 has no microversions, and goes by the older generation of verbs. */
   async #askVersion(signal: AbortSignal | undefined): Promise<{ minimum: string; maximum: string }> {
     try {
-      return await this.query({ what: 'find out the versions of the volume service' }, () => this.client.version(signal))
+      return await this.query({ what: 'find out the versions of the volume service' }, () =>
+        this.client.version(signal),
+      )
     } catch (error) {
       if (hasCode(error, 'service-version-unsupported')) return { minimum: '', maximum: '' }
       throw error

@@ -13,9 +13,10 @@ import {
   terminateConnection,
   unreserveVolume,
 } from '#src/openstack/cinder/index.ts'
-import { attachmentNotFound, invalidInput, invalidVolume, volumeNotFound, wrongVolumeState } from '../errors.ts'
+import { attachmentNotFound, duplicateConnection, invalidInput, invalidVolume, wrongVolumeState } from '../errors.ts'
 import { checkConnector, checkMountpoint } from '../requests.ts'
 import { ALLOWED } from '../rules.ts'
+import type { Attachments } from './attachments.ts'
 import { type Cinder, DONE, done, type Found, NOT_DONE } from './cinder.ts'
 import { readConnection } from './connection.ts'
 import { sentConnector } from './connectors.ts'
@@ -26,10 +27,12 @@ import { imageFileUnsupported, type Volumes } from './volumes.ts'
 export class Legacy {
   readonly #cinder: Cinder
   readonly #volumes: Volumes
+  readonly #attachments: Pick<Attachments, 'all'>
 
-  constructor(cinder: Cinder, volumes: Volumes) {
+  constructor(cinder: Cinder, volumes: Volumes, attachments: Pick<Attachments, 'all'>) {
     this.#cinder = cinder
     this.#volumes = volumes
+    this.#attachments = attachments
   }
 
   /** Cinder does not note for whom: a volume that is `attaching` after a lost reply may be another's. */
@@ -39,12 +42,16 @@ export class Legacy {
       if (status !== 'attaching' && !multiattach) return NOT_DONE
       return { is: 'unknown', look: `'holdfast volume show ${volume}': is it 'attaching', and for whom?` }
     }
-    const rule = { verb: 'reserve it', allowed: ['available'] }
+    const rule = { verb: 'be reserved', allowed: ['available'] }
     const send = this.#send(reserveVolume, volume, [])
     await this.#volumes.change({ what: `reserve volume ${volume}`, volume, rule, send, look }, signal)
   }
 
+  /** An attachment that is being connected keeps the volume `attaching`; Cinder itself would make it `in-use`. */
   async unreserve(volume: string, signal?: AbortSignal): Promise<void> {
+    if ((await this.#volumes.raw(volume, signal)).status !== 'attaching') return
+    const others = await this.#attachments.all({ volumeId: volume }, signal)
+    if (others.some(({ status }) => status === 'attaching')) return
     const look = this.#doneUnless(volume, 'attaching', signal)
     const send = this.#send(unreserveVolume, volume, [])
     await this.#volumes.change({ what: `unreserve volume ${volume}`, volume, send, look }, signal)
@@ -52,7 +59,7 @@ export class Legacy {
 
   async beginDetaching(volume: string, signal?: AbortSignal): Promise<void> {
     const look = this.#doneUnless(volume, 'in-use', signal)
-    const rule = { verb: 'detach it', allowed: ALLOWED.beginDetaching }
+    const rule = { verb: 'be detached', allowed: ALLOWED.beginDetaching }
     const send = this.#send(beginDetaching, volume, [])
     await this.#volumes.change({ what: `begin to detach volume ${volume}`, volume, rule, send, look }, signal)
   }
@@ -88,7 +95,7 @@ export class Legacy {
     const before = await this.#volumes.raw(volume, signal)
     const { status, encrypted, multiattach, nameId } = before
     if (!ALLOWED.initializeConnection.some(each => each === status)) {
-      throw wrongVolumeState(before, 'initialize its connection', ALLOWED.initializeConnection)
+      throw wrongVolumeState(before, 'be connected', ALLOWED.initializeConnection)
     }
     const { hostName: host, rbdPools, sealer } = this.#cinder.options
     let raw: Readonly<Record<string, unknown>> = {}
@@ -154,7 +161,8 @@ export class Legacy {
     checkUuid('instance', request.instanceId)
     checkMountpoint(request.mountpoint)
     const before = await this.#volumes.raw(volume, signal)
-    if (before.status !== 'attaching') throw wrongVolumeState(before, 'attach it', ALLOWED.attach)
+    if (before.status !== 'attaching') throw wrongVolumeState(before, 'be attached', ALLOWED.attach)
+    if (!before.multiattach) await this.#refuseBeside(volume, request.instanceId, signal)
     const isAttached = async () => {
       const { attachments } = await this.#volumes.raw(volume, signal)
       return attachments.some(({ serverId }) => serverId === request.instanceId)
@@ -163,12 +171,18 @@ export class Legacy {
       {
         what: `attach volume ${volume} to instance ${request.instanceId}`,
         volume,
-        rule: { verb: 'attach it', allowed: ALLOWED.attach },
+        rule: { verb: 'be attached', allowed: ALLOWED.attach },
         send: this.#send(attachVolume, volume, [request]),
         look: async () => ((await isAttached()) ? DONE : NOT_DONE),
       },
       signal,
     )
+  }
+
+  async #refuseBeside(volume: string, instanceId: string, signal: AbortSignal | undefined): Promise<void> {
+    const all = await this.#attachments.all({ volumeId: volume }, signal)
+    const other = all.find(each => each.instanceId !== instanceId)
+    if (other) throw duplicateConnection(volume, other.id)
   }
 
   async detach(
@@ -218,24 +232,39 @@ export class Legacy {
     throw invalidVolume(volume, `volume ${volume} has ${own.length} attachments; which is meant must be said`, hint)
   }
 
+  /**
+   * Of a swap, that is where Cinder itself migrates nothing, it would take volumes in any state, and leave the old one `detaching`
+   * after an error.
+   */
   async migrateVolumeCompletion(oldId: string, newId: string, error: boolean, signal?: AbortSignal): Promise<string> {
-    if (oldId === newId && (await this.#volumes.raw(oldId, signal))) {
-      throw invalidInput('a volume cannot take its own place')
+    const old = await this.#volumes.raw(oldId, signal)
+    if (oldId === newId) throw invalidInput(`volume ${oldId} cannot be swapped for itself`)
+    const next = await this.#volumes.raw(newId, signal)
+    const isSwap = !old.migrationStatus && !next.migrationStatus
+    if (isSwap && error) {
+      await this.rollDetaching(oldId, signal)
+      return oldId
     }
+    if (isSwap && !SWAPPED.includes(old.status)) {
+      if (old.attachments.length === 0 && next.attachments.length > 0) return newId
+      throw wrongVolumeState(old, 'be swapped', SWAPPED)
+    }
+    return await this.#completeMigration(oldId, newId, error, signal)
+  }
+
+  async #completeMigration(oldId: string, newId: string, error: boolean, signal?: AbortSignal): Promise<string> {
     const look = `'holdfast volume show' of ${oldId} and ${newId}: which of the two is 'in-use'?`
     return await this.#volumes.change<string>(
       {
         what: `complete the migration of volume ${oldId} to ${newId}`,
         volume: oldId,
-        notFound: () => volumeNotFound(oldId),
         waitsForBackend: true,
         send: options => migrateVolumeCompletion(this.#cinder.client, oldId, newId, error, options),
         look: async () => {
-          if (error) return { is: 'unknown', look }
           const next = await this.#volumes.find(newId, signal)
           const old = await this.#volumes.find(oldId, signal)
-          if (next?.status === 'in-use' && old?.status !== 'in-use') return done(newId)
-          return { is: 'unknown', look }
+          const isOver = !error && next?.status === 'in-use' && old?.status !== 'in-use'
+          return isOver ? done(newId) : { is: 'unknown', look }
         },
       },
       signal,
@@ -256,7 +285,7 @@ export class Legacy {
       {
         what: `write image ${imageId} over volume ${volume}`,
         volume,
-        rule: { verb: 'reimage it', allowed: reimageReserved ? ALLOWED.reimageReserved : ALLOWED.reimage },
+        rule: { verb: 'be written over', allowed: reimageReserved ? ALLOWED.reimageReserved : ALLOWED.reimage },
         microversion: '3.68',
         send: this.#send(reimageVolume, volume, [imageId, reimageReserved]),
         // Written again, it is the same.
@@ -266,6 +295,8 @@ export class Legacy {
     )
   }
 }
+
+const SWAPPED = ['in-use', 'detaching']
 
 const tooOld = () =>
   new HoldfastError('unsupported', 'microversion-unsupported', 'this Cinder cannot write an image over a volume', {

@@ -8,7 +8,7 @@ import {
   getSnapshot,
   updateSnapshotStatus,
 } from '#src/openstack/cinder/index.ts'
-import { snapshotNotFound, volumeNotFound, wrongSnapshotState } from '../errors.ts'
+import { snapshotNotFound, volumeNotFound, wrongSnapshotState, wrongVolumeState } from '../errors.ts'
 import { checkSnapshotRequest } from '../requests.ts'
 import { ALLOWED, checkSnapshotTransition } from '../rules.ts'
 import type { Snapshot, SnapshotStatus } from '../volume-service.ts'
@@ -55,6 +55,7 @@ export class Snapshots {
     signal?: AbortSignal,
   ): Promise<Snapshot> {
     checkSnapshotRequest(request)
+    if (request.force) await this.#checkForced(volume, signal)
     const mark = this.#cinder.random.uuid()
     const body = { ...request, volumeId: volume, metadata: { [REQUEST_MARK]: mark } }
     const made = await this.#volumes.change<CinderSnapshot>(
@@ -62,7 +63,7 @@ export class Snapshots {
         what: `make a snapshot of volume ${volume}`,
         volume,
         notFound: () => volumeNotFound(volume),
-        rule: { verb: 'make a snapshot of it', allowed: request.force ? ALLOWED.forcedSnapshot : ALLOWED.snapshot },
+        rule: { verb: 'get a snapshot', allowed: request.force ? ALLOWED.forcedSnapshot : ALLOWED.snapshot },
         looks: 3,
         send: options => createSnapshot(this.#cinder.client, body, options),
         look: async () => {
@@ -77,12 +78,19 @@ export class Snapshots {
     return snapshotView(made)
   }
 
+  /** Cinder would take one of a volume in any state. */
+  async #checkForced(id: string, signal: AbortSignal | undefined): Promise<void> {
+    const volume = await this.#volumes.raw(id, signal)
+    if (ALLOWED.forcedSnapshot.some(status => status === volume.status)) return
+    throw wrongVolumeState(volume, 'get a snapshot', ALLOWED.forcedSnapshot)
+  }
+
   async delete(id: string, signal?: AbortSignal): Promise<void> {
     const look = async () => {
       const found = await this.find(id, signal)
       return !found || found.status === 'deleting' || found.status === 'error_deleting' ? DONE : NOT_DONE
     }
-    const rule = { verb: 'delete it', allowed: ALLOWED.deleteSnapshot }
+    const rule = { verb: 'be deleted', allowed: ALLOWED.deleteSnapshot }
     const send: Change<void>['send'] = options => deleteSnapshot(this.#cinder.client, id, options)
     await this.#change(id, rule, { what: `delete snapshot ${id}`, send, look }, signal)
   }

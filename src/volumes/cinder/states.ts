@@ -4,14 +4,16 @@ import { wordsOf } from './failures.ts'
 
 /** Which states of a volume allow a verb. */
 export interface StateRule {
-  /** In words: `extend it`. */
+  /** In words: `be extended`. */
   readonly verb: string
   readonly allowed: readonly string[]
+  /** What may be in the way of a volume in such a state. */
+  readonly but?: () => Promise<string | undefined>
 }
 
 /**
- * A refusal for the state that a volume is in, worded as by every volume service, with Cinder's own words behind it. `messages`:
- * what Cinder said of the volume before.
+ * A refusal for the state that a volume is in, worded as by every volume service, with Cinder's own words behind it. `known`: what else
+ * is known of it.
  */
 export function wrongState(
   volume: {
@@ -21,17 +23,17 @@ export function wrongState(
   },
   { verb, allowed }: StateRule,
   refusal: HoldfastError,
-  messages: readonly string[] = [],
+  known: readonly string[],
 ): HoldfastError {
   const said = isServiceError(refusal.cause) ? wordsOf(refusal.cause) : refusal.message
   const servers = (volume.attachments ?? []).map(({ serverId }) => serverId).filter(id => id !== null)
   const where = servers.length > 0 ? ` (attached to ${servers.join(', ')})` : ''
   const must = allowed.map(word => `'${word}'`).join(' or ')
   const state = allowed.includes(volume.status)
-    ? `volume ${volume.id} is '${volume.status}'${where}, but Cinder refuses to ${verb}`
+    ? `volume ${volume.id} is '${volume.status}'${where}, but Cinder does not let it ${verb}`
     : `volume ${volume.id} is '${volume.status}'${where}; to ${verb} it must be ${must}`
-  const before = messages.length > 0 ? `; of the volume it said: ${messages.join('; ')}` : ''
-  return new HoldfastError('wrong-state', 'invalid-volume', `${state} (Cinder: ${said}${before})`, {
+  const more = known.filter(text => text !== '').map(text => `; ${text}`)
+  return new HoldfastError('wrong-state', 'invalid-volume', `${state} (Cinder: ${said}${more.join('')})`, {
     cause: refusal.cause,
     details: refusal.details,
   })

@@ -1,6 +1,7 @@
 import { HoldfastError } from '#src/core/error.ts'
 import { isUuid } from '#src/core/names.ts'
 import {
+  allSnapshots,
   allVolumes,
   type CinderVolume,
   createVolume,
@@ -22,6 +23,8 @@ import { volumeView } from './views.ts'
 
 /** Fields that came with microversions: from 3.48 `shared_targets`, which from 3.69 on may be null. */
 const VIEW_MICROVERSIONS = ['3.69', '3.48']
+
+const DELETABLE = ['available', 'error', 'error_restoring', 'error_extending']
 
 /** In the order of creation, of one second by id. */
 const SORT = 'created_at:asc'
@@ -118,10 +121,12 @@ export class Volumes {
 
   #check(request: CreateVolume): void {
     checkCreateVolume(request, LARGEST_SIZE)
-    const { size, snapshotId, sourceVolumeId, imageFile, imageId } = request
+    const { size, snapshotId, sourceVolumeId, imageFile, imageId, volumeType } = request
     if (imageFile !== undefined) throw imageFileUnsupported()
     if (snapshotId !== undefined && !isUuid(snapshotId)) throw snapshotNotFound(snapshotId)
     if (sourceVolumeId !== undefined && !isUuid(sourceVolumeId)) throw volumeNotFound(sourceVolumeId)
+    // An empty one would be taken for none.
+    if (volumeType !== undefined && !/^[^\p{Cc}]{1,255}$/u.test(volumeType)) throw volumeTypeNotFound(volumeType)
     if (size === undefined && snapshotId === undefined && sourceVolumeId === undefined) {
       throw invalidSize(`a size is needed, in GiB${imageId === undefined ? '' : ": Cinder does not take the image's"}`)
     }
@@ -147,7 +152,7 @@ export class Volumes {
     }
     if (/size|fit/i.test(error.message) && error.code === 'invalid-input') return recoded(error, 'invalid-size')
     if (error.code !== 'invalid-volume' || sourceVolumeId === undefined) return error
-    const rule = { verb: 'clone it', allowed: ALLOWED.clone }
+    const rule = { verb: 'be cloned', allowed: ALLOWED.clone }
     return await this.explain(error, sourceVolumeId, rule, signal)
   }
 
@@ -158,7 +163,7 @@ export class Volumes {
       {
         what: `delete volume ${id}`,
         volume: id,
-        rule: { verb: 'delete it', allowed: ['available', 'error', 'error_restoring', 'error_extending'] },
+        rule: { verb: 'be deleted', allowed: DELETABLE, but: () => this.#snapshotsOf(id, signal) },
         send: options => deleteVolume(this.#cinder.client, id, options),
         look: async () => {
           const volume = await this.find(id, signal)
@@ -167,6 +172,15 @@ export class Volumes {
       },
       signal,
     )
+  }
+
+  /** What keeps a volume from being deleted, beside its state. */
+  async #snapshotsOf(id: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    const options = { ...this.#cinder.queryOptions(signal), query: { volume_id: id } }
+    const all = await this.#cinder.query({ what: `look up the snapshots of volume ${id}`, volume: id }, () =>
+      allSnapshots(this.#cinder.client, options),
+    )
+    return all.length === 0 ? undefined : `it has snapshot ${all.map(snapshot => snapshot.id).join(', ')}`
   }
 
   async extend(id: string, size: number, signal?: AbortSignal): Promise<Volume> {
@@ -180,7 +194,7 @@ export class Volumes {
       {
         what: `extend volume ${id} to ${size} GiB`,
         volume: id,
-        rule: { verb: 'extend it', allowed: ALLOWED.extend },
+        rule: { verb: 'be extended', allowed: ALLOWED.extend },
         send: options => extendVolume(this.#cinder.client, id, [size], options),
         look: async () => {
           const now = await this.raw(id, signal)
@@ -209,7 +223,8 @@ export class Volumes {
     const volume = await this.find(id, signal)
     if (!volume) return because(volumeNotFound(id), error)
     const messages = volume.status.startsWith('error') ? await this.#messages.of(id, signal) : []
-    return wrongState(volume, rule, error, messages)
+    const isAllowed = rule.allowed.includes(volume.status)
+    return wrongState(volume, rule, error, [...messages, (isAllowed && (await rule.but?.())) || ''])
   }
 }
 
