@@ -88,9 +88,20 @@ export function networkConnectorConformance(
       const notIt = new RegExp(`is not volume ${info.volume_id}`)
       await refusedByBoth(exchanged, 'wrong-device', notIt)
       await refused(connector().probe(exchanged, PLAIN), 'wrong-device', notIt)
+      assert.equal(await connector().disconnect(exchanged), 'already')
       await fixture.putForeign(info)
       await refusedByBoth(info, 'wrong-device', /found the LUKS header of volume [0-9a-f-]{36}/)
       assert.equal(await connector().disconnect(info), 'already')
+    })
+
+    it('takes an image that a migration called after another id, if the volume service says so', async () => {
+      const [info, other] = [await fixture.volume(), await fixture.volume()]
+      const migrated = { ...info, data: { ...info.data, name: other.data.name, name_id: other.volume_id } }
+      assert.equal((await connector().connect(migrated, PLAIN)).source.path, `rbd:${other.data.name}`)
+      assert.equal(await connector().disconnect(migrated), 'made')
+      for (const name_id of ['', 'volume', info.volume_id]) {
+        await refusedByBoth({ ...migrated, data: { ...migrated.data, name_id } }, 'wrong-device')
+      }
     })
 
     it('lets no word through that could mean something else (I10), and tears down all the same', async () => {

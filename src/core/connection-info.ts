@@ -37,6 +37,8 @@ export type RbdConnectionInfo = Connection<
   ConnectionData & {
     /** `<pool>/<image>` or `<pool>/<namespace>/<image>` */
     readonly name: string
+    /** By which the backend knows the volume after a migration, where it is another than the volume's id. */
+    readonly name_id?: string | undefined
     /** Monitors; `ports` goes with them, one each. IPv6 addresses without brackets. */
     readonly hosts: readonly string[]
     readonly ports: readonly string[]

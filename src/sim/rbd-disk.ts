@@ -16,7 +16,7 @@ export function simNetworkDisk(info: RbdConnectionInfo): NetworkDisk {
   if (data.auth_enabled && !data.auth_username) throw incomplete(volumeId, 'a user is wanted, but none is named')
   checkWords(data)
   const image = data.name.split('/').at(-1) ?? ''
-  if (!image.includes(volumeId)) {
+  if (![volumeId, data.name_id].some(id => id !== undefined && isUuid(id) && image.includes(id))) {
     throw wrongImage(info, 'it is not called after it')
   }
   const username = data.auth_enabled ? data.auth_username : undefined

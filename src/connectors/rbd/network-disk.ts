@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { RbdConnectionInfo } from '#src/core/connection-info.ts'
 import type { NetworkDisk } from '#src/core/disk.ts'
 import { HoldfastError } from '#src/core/error.ts'
-import { checkUuid } from '#src/core/names.ts'
+import { checkUuid, isUuid } from '#src/core/names.ts'
 import { checkNetworkDisk } from '#src/host/ceph/names.ts'
 
 const USAGE = 'holdfast '
@@ -37,7 +37,7 @@ export const pathOf = (info: RbdConnectionInfo): string => `rbd:${info.data.name
 
 /**
  * Connection info as the disk that QEMU opens, every word of it checked once more (I10), and the image proved to be called
- * after the volume (I2; Cinder `volume_name_template`).
+ * after the volume (I2; Cinder `volume_name_template`, and `name_id` after a migration).
  * @throws HoldfastError `unsafe-name`, `wrong-device` (unsafe), `connection-info-incomplete` (corrupt), `pool-not-allowed`
  * (forbidden)
  */
@@ -47,7 +47,7 @@ export function networkDiskOf(info: RbdConnectionInfo, pools?: readonly string[]
   const disk = { protocol: 'rbd', name: data.name, hosts: hostsOf(info), auth: authOf(info), key: keyOf(info) } as const
   const { pool, image } = checkNetworkDisk(disk)
   if (pools && !pools.includes(pool)) throw notAllowed(info, pool, pools)
-  if (image.includes(volumeId)) return disk
+  if ([volumeId, data.name_id].some(id => id !== undefined && isUuid(id) && image.includes(id))) return disk
   const message = `image ${data.name} is not volume ${volumeId}: it is not called after it`
   throw new HoldfastError('unsafe', 'wrong-device', message, {
     details: { volume: volumeId, layer: 'connection', left: 'nothing was touched' },

@@ -50,6 +50,6 @@ const view = ({ source }: UnlockRequest): GuestSource => ({
   mechanism: 'none',
   kind: source.kind,
   path: source.path,
-  network: source.network,
+  ...(source.network && { network: source.network }),
   sizeBytes: source.sizeBytes,
 })

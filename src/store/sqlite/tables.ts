@@ -71,6 +71,7 @@ const connectionInfo = taggedBy<ConnectionInfo, 'driver_volume_type'>('driver_vo
     data: record<RbdConnectionInfo['data']>({
       ...CONNECTION_DATA,
       name: text,
+      name_id: maybe(text),
       hosts: listOf(text),
       ports: listOf(text),
       cluster_name: text,

@@ -22,6 +22,7 @@ export function readRbd(
     throw fields.malformed('ports', `list of ${hosts.length}, one for each of 'hosts',`)
   const data = {
     name: imageName(fields, facts),
+    ...(facts.nameId && { name_id: facts.nameId }),
     hosts,
     ports,
     cluster_name: fields.optionalText('cluster_name', WORD, 'a plain name') ?? 'ceph',
