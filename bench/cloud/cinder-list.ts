@@ -45,8 +45,8 @@ export function sameOf(first: Cost, ...others: readonly Cost[]): void {
 function entries(rounds: readonly Round[]): readonly Measurement[] {
   const middle = (who: 0 | 1 | 2, what: 'cpu' | 'wall') => median(rounds.map(round => round[who][what]))
   const what = `${VOLUMES} volumes of Cinder in pages of 1000, each as the facade's view, by CinderVolumeService`
-  const peer = 'against python3-cinderclient with Nova’s view'
-  const how = `medians of ${ROUNDS} by turns, each in a process of its own that did it ${FIRST_ROUNDS} times before; the server’s part is not counted`
+  const peer = "against python3-cinderclient with Nova's view"
+  const how = `medians of ${ROUNDS} by turns, each in a process of its own that did it ${FIRST_ROUNDS} times before; the server's part is not counted`
   const of = (name: string, ours: number, other: number, target: number, note: string) =>
     ({ name, ours, peer: other, unit: 'ms', target, note }) as const
   return [

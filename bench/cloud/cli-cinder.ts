@@ -52,22 +52,14 @@ function checkAll(table: string): void {
   if (missing.length > 0) throw new Error(`${missing.length} volumes are not in the list:\n${table}`)
 }
 
-/** JSON is YAML. */
-const cloudsYaml = (origin: string): string =>
-  JSON.stringify({
-    clouds: {
-      bench: {
-        auth: {
-          auth_url: `${origin}/identity/v3`,
-          username: 'bench',
-          password: 'bench',
-          project_name: 'bench',
-          user_domain_name: 'Default',
-          project_domain_name: 'Default',
-        },
-        region_name: 'RegionOne',
-        volume_api_version: '3',
-        identity_api_version: '3',
-      },
-    },
-  })
+const cloudsYaml = (origin: string): string => `clouds:
+  bench:
+    auth:
+      auth_url: ${origin}/identity/v3
+      username: bench
+      password: bench
+      project_name: bench
+      user_domain_name: Default
+      project_domain_name: Default
+    region_name: RegionOne
+`

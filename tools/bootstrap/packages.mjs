@@ -18,7 +18,7 @@ const HOST = [
 ]
 const LAB = [...HOST, 'user-mode-linux', 'udev']
 /** What the benches measure against. */
-const PEERS = ['python3-os-brick', 'python3-cinderclient']
+const PEERS = ['python3-os-brick', 'python3-cinderclient', 'python3-openstackclient']
 /** For `systemd-analyze verify`, for file systems on disks of the lab, and for QEMU's way to Ceph. */
 const TEST = [...LAB, 'systemd', 'e2fsprogs', 'qemu-block-extra']
 /** A real cloud: the services as libraries where there is a choice, for they are started by the lab alone. */
