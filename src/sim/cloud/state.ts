@@ -15,6 +15,8 @@ export interface CloudSettings {
   readonly defaultType: string
   /** Where volumes lie whose type does not say: sparse files that are exported by iSCSI, or images of Ceph. */
   readonly backend: 'lab' | 'ceph'
+  /** What is made of a snapshot of Ceph is made whole (`rbd_flatten_volume_from_snapshot`), so that it keeps the snapshot no longer. */
+  readonly flatten: boolean
 }
 
 export const CLOUD_SETTINGS: CloudSettings = {
@@ -25,6 +27,7 @@ export const CLOUD_SETTINGS: CloudSettings = {
   pageLimit: 1000,
   defaultType: 'lab',
   backend: 'lab',
+  flatten: false,
 }
 
 export interface CloudProject {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { mayUseKeys, newKey } from '../barbican/keys.ts'
 import type { CloudReply } from '../exchange.ts'
 import {
@@ -104,10 +105,18 @@ function sizeFor(asked: number | undefined, { volume, snapshot }: Source): numbe
   )
 }
 
-/** That of the source, unless told. */
+/** That of the source, unless told; another only if it is kept in the same place, encrypted in the same way. */
 function volumeType(call: CinderCall, asked: string | null, { volume, snapshot }: Source): SimTypeRow {
-  const parent = volume ?? call.state.volumes.get(snapshot?.volumeId ?? '')
-  return typeOf(call, asked ?? parent?.typeId ?? call.state.settings.defaultType)
+  const { types, volumes, settings } = call.state
+  const parent = types.get((volume ?? volumes.get(snapshot?.volumeId ?? ''))?.typeId ?? '')
+  if (asked === null) return parent ?? typeOf(call, settings.defaultType)
+  const type = typeOf(call, asked)
+  const isKept = type.backend === parent?.backend && isDeepStrictEqual(type.encryption, parent?.encryption)
+  if (!parent || type.id === parent.id || isKept) return type
+  const why = volume
+    ? 'requested type is not compatible; either match source volume, or omit type argument'
+    : 'requested type is not compatible; recommend omitting the type argument'
+  throw invalidInput(`Invalid volume_type provided: ${type.id} (${why}).`)
 }
 
 /**

@@ -67,9 +67,8 @@ function settleSnapshot(world: World, state: CloudState, row: SimSnapshotRow): v
   const { task } = row
   row.task = undefined
   row.updatedAt = world.clock.now()
-  const children = [...state.volumes.values()].some(
-    ({ snapshotId, backend }) => snapshotId === row.id && backend === 'ceph',
-  )
+  const isChild = ({ snapshotId, backend }: SimVolumeRow) => snapshotId === row.id && backend === 'ceph'
+  const children = !state.settings.flatten && [...state.volumes.values()].some(isChild)
   if (task?.do === 'delete' && !children) {
     state.snapshots.delete(row.id)
     return
