@@ -5,7 +5,12 @@ import { hashOf, World } from './world.ts'
 
 const SIZE = 2 ** 25
 
-function fixture(version: 1 | 2, block: boolean, make: (world: World) => Encryptor): EncryptorFixture {
+type Kind = UnlockRequest['source']['kind']
+
+const monitors = [{ name: '10.0.0.11', port: 6789 }]
+const auth = { username: 'cinder', secretUuid: '4f2d4f1c-9f0a-8d4e-8b1a-0c6c2f6f0a11' }
+
+function fixture(version: 1 | 2, kind: Kind, make: (world: World) => Encryptor): EncryptorFixture {
   const world = new World()
   let loops = 0
   const below = (request: UnlockRequest) => {
@@ -17,16 +22,24 @@ function fixture(version: 1 | 2, block: boolean, make: (world: World) => Encrypt
     const volumeId = world.random.uuid()
     const passphraseHash = hashOf(new TextEncoder().encode(RIGHT))
     const luks = { version, uuid: volumeId, passphraseHash, payloadOffsetBytes: 2 ** 24 }
-    const backingPath = `/pool/${volumeId}`
-    const file = world.addFile(backingPath, { sizeBytes: SIZE, content: volumeId, luks })
+    const image = `volumes/volume-${volumeId}`
+    const backingPath = kind === 'network' ? `rbd:${image}` : `/pool/${volumeId}`
+    const file = world.addFile(backingPath, {
+      kind: kind === 'network' ? kind : 'file',
+      sizeBytes: SIZE,
+      content: volumeId,
+      luks,
+    })
     const loop = `/dev/loop${loops++}`
-    if (block) world.loops.set(loop, { path: loop, file, backingPath })
+    if (kind === 'block') world.loops.set(loop, { path: loop, file, backingPath })
+    const network = { protocol: 'rbd', name: image, hosts: monitors, auth } as const
     return {
       volumeId,
       luksUuid: volumeId,
       source: {
-        kind: block ? 'block' : 'file',
-        path: block ? loop : backingPath,
+        kind,
+        path: kind === 'block' ? loop : backingPath,
+        ...(kind === 'network' && { network }),
         sizeBytes: SIZE,
         identity: { inode: file.inode, luksUuid: volumeId },
       },
@@ -56,7 +69,7 @@ function fixture(version: 1 | 2, block: boolean, make: (world: World) => Encrypt
     }),
     head: async request => JSON.stringify(below(request).luks ?? null),
     drop: async ({ volumeId }) => {
-      world.files.delete(`/pool/${volumeId}`)
+      for (const path of [`/pool/${volumeId}`, `rbd:volumes/volume-${volumeId}`]) world.files.delete(path)
     },
     async restart() {
       await world.restart()
@@ -79,11 +92,14 @@ function fixture(version: 1 | 2, block: boolean, make: (world: World) => Encrypt
 }
 
 encryptorConformance('simulated dm-crypt, LUKS1', { mappings: true }, async () =>
-  fixture(1, true, world => new SimLuksEncryptor(world)),
+  fixture(1, 'block', world => new SimLuksEncryptor(world)),
 )
 encryptorConformance('simulated dm-crypt, LUKS2', { mappings: true }, async () =>
-  fixture(2, true, world => new SimLuksEncryptor(world)),
+  fixture(2, 'block', world => new SimLuksEncryptor(world)),
 )
 encryptorConformance('simulated LUKS by QEMU itself', { mappings: false }, async () =>
-  fixture(1, false, world => new SimNativeEncryptor(world)),
+  fixture(1, 'file', world => new SimNativeEncryptor(world)),
+)
+encryptorConformance('simulated LUKS by QEMU itself, over images of Ceph', { mappings: false }, async () =>
+  fixture(1, 'network', world => new SimNativeEncryptor(world)),
 )
