@@ -30,6 +30,8 @@ describe('a real Cinder', () => {
       defaultType: 'lab',
       multiattachType: 'multiattach',
       typePrefix: `suite-${randomUUID().slice(0, 8)}-`,
+      defaultKeySize: 256,
+      copiesEncrypted: false,
       largestSize: 2 ** 31 - 1,
       coarseTimes: true,
       ownWords: true,

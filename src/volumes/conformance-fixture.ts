@@ -55,6 +55,10 @@ export interface Traits {
   readonly multiattachType: string | undefined
   /** Before the names of volume types, which others of the service see, too. */
   readonly typePrefix: string
+  /** Bits, of a type for which none was asked. */
+  readonly defaultKeySize: number
+  /** Copies of encrypted volumes get keys of their own: Cinder must be able to attach volumes of this backend itself for that. */
+  readonly copiesEncrypted: boolean
   /** GiB. */
   readonly largestSize: number
   /** Times have whole seconds: what was made within one has no order. */
@@ -68,6 +72,8 @@ export const EMBEDDED: Traits = {
   defaultType: null,
   multiattachType: undefined,
   typePrefix: '',
+  defaultKeySize: 512,
+  copiesEncrypted: true,
   largestSize: 16_384,
   coarseTimes: false,
   ownWords: false,

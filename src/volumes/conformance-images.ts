@@ -115,8 +115,8 @@ export function imageConformance(make: MakeBench, { ownStorage: isOwn }: Traits)
         const { id } = await blank(fixture)
         const file = '/images/raw.img'
         await refused(service.create({ size: 1, imageFile: file }), 'unsupported', 'image-file-unsupported')
-        const over = service.reimageVolume(id, { imageFile: file, reimageReserved: false })
-        await unchanged(service, id, () => refused(over, 'unsupported', 'image-file-unsupported'))
+        const over = () => service.reimageVolume(id, { imageFile: file, reimageReserved: false })
+        await unchanged(service, id, () => refused(over(), 'unsupported', 'image-file-unsupported'))
       }),
     )
   })

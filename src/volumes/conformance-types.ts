@@ -19,6 +19,7 @@ export function typeConformance(make: MakeBench): void {
       using(make, async fixture => {
         const { service } = fixture
         const name = (word: string) => typeName(fixture, word)
+        const keySize = fixture.traits.defaultKeySize
         const plain = await typeOf(fixture, { name: 'plain', multiattach: true })
         const luks = await typeOf(fixture, { name: 'luks', encryption: { provider: 'luks2' } })
         assert.deepEqual(await typesOf(fixture), [luks, plain])
@@ -27,7 +28,7 @@ export function typeConformance(make: MakeBench): void {
           id: luks.id,
           name: name('luks'),
           multiattach: false,
-          encryption: { provider: 'luks2', cipher: 'aes-xts-plain64', keySize: 512, controlLocation: 'front-end' },
+          encryption: { provider: 'luks2', cipher: 'aes-xts-plain64', keySize, controlLocation: 'front-end' },
         })
         assert.equal((await blank(fixture, { volumeType: luks.id })).volumeType, name('luks'))
         assert.equal((await blank(fixture, { volumeType: name('plain') })).multiattach, true)

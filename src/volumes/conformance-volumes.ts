@@ -21,7 +21,7 @@ import {
   words,
   wrongState,
 } from './conformance-fixture.ts'
-import type { CreateVolume, VolumeFilter } from './volume-service.ts'
+import type { CreateVolume, Volume, VolumeFilter } from './volume-service.ts'
 
 const BAD_NAMES = [
   '',
@@ -42,6 +42,9 @@ const BAD_NAMES = [
   'nul\0',
   'ünï',
 ]
+
+/** Cinder notes it a little after the volume is there. */
+const withoutService = ({ serviceUuid, ...rest }: Volume) => rest
 
 export function volumeConformance(make: MakeBench, { ownStorage: isOwn }: Traits): void {
   describe('volumes', () => {
@@ -72,7 +75,7 @@ export function volumeConformance(make: MakeBench, { ownStorage: isOwn }: Traits
           attachments: [],
           attachStatus: 'detached',
         })
-        assert.deepEqual(await service.get(id), volume)
+        assert.deepEqual(withoutService(await service.get(id)), withoutService(volume))
       }),
     )
 
