@@ -40,6 +40,7 @@ for (const backend of ['lab', 'ceph'] as const) {
       defaultType: backend,
       multiattachType: backend === 'lab' ? 'multiattach' : 'ceph-multiattach',
       typePrefix: PREFIX,
+      defaultKeySize: 256,
       largestSize: 2 ** 31 - 1,
       coarseTimes: true,
       ownWords: true,
