@@ -41,7 +41,6 @@ for (const backend of ['lab', 'ceph'] as const) {
       multiattachType: backend === 'lab' ? 'multiattach' : 'ceph-multiattach',
       typePrefix: PREFIX,
       defaultKeySize: 256,
-      defaultKeySize: 256,
       largestSize: 2 ** 31 - 1,
       coarseTimes: true,
       ownWords: true,
