@@ -1,7 +1,7 @@
 import type { ServiceClient } from '../service-client.ts'
 import { type CallOptions, fetchOne } from './call.ts'
 import { At, object, text } from './fields.ts'
-import { allOf, itemsOf, type Listing, type ListOptions } from './paging.ts'
+import { allOf, itemsOf, type Listing, type ListOptions, pagesOf } from './paging.ts'
 import type { CinderEncryption, CinderVolume } from './records.ts'
 import { type Connector, type NewVolume, volumeActions, volumeBody } from './requests.ts'
 import { parseEncryption, parseVolume } from './schema.ts'
@@ -18,6 +18,12 @@ const LISTING: Listing<CinderVolume> = {
 /** One after another, page by page. Filters go into `query`: `name`, `status`, `all_tenants` … */
 export const listVolumes = (client: ServiceClient, options?: ListOptions): AsyncGenerator<CinderVolume, void> =>
   itemsOf(client, LISTING, options)
+
+/** The same, as many at a time as they came. */
+export const volumePages = (
+  client: ServiceClient,
+  options?: ListOptions,
+): AsyncGenerator<readonly CinderVolume[], void> => pagesOf(client, LISTING, options)
 
 export const allVolumes = (client: ServiceClient, options?: ListOptions): Promise<readonly CinderVolume[]> =>
   allOf(client, LISTING, options)

@@ -23,7 +23,7 @@ const NONE: readonly VolumeAttachmentView[] = []
 
 export function volumeView(volume: CinderVolume): Volume {
   const attachments = volume.attachments.length === 0 ? NONE : volume.attachments.map(attachedView)
-  return {
+  const view: { -readonly [Field in keyof Volume]: Volume[Field] } = {
     id: volume.id,
     name: volume.name,
     description: volume.description,
@@ -40,11 +40,12 @@ export function volumeView(volume: CinderVolume): Volume {
     attachments,
     attachStatus: attachments.length > 0 ? 'attached' : 'detached',
     createdAt: volume.createdAt,
-    ...(volume.imageMetadata !== undefined && { imageMetadata: volume.imageMetadata }),
-    ...(volume.sharedTargets !== undefined && { sharedTargets: volume.sharedTargets }),
-    ...(volume.serviceUuid !== undefined && { serviceUuid: volume.serviceUuid }),
-    ...(volume.migrationStatus !== undefined && { migrationStatus: volume.migrationStatus }),
   }
+  if (volume.imageMetadata !== undefined) view.imageMetadata = volume.imageMetadata
+  if (volume.sharedTargets !== undefined) view.sharedTargets = volume.sharedTargets
+  if (volume.serviceUuid !== undefined) view.serviceUuid = volume.serviceUuid
+  if (volume.migrationStatus !== undefined) view.migrationStatus = volume.migrationStatus
+  return view
 }
 
 const attachedView = ({ attachmentId, serverId, device }: CinderVolumeAttachment): VolumeAttachmentView => ({

@@ -8,13 +8,14 @@ import {
   deleteVolume,
   extendVolume,
   getVolume,
-  listVolumes,
+  volumePages,
 } from '#src/openstack/cinder/index.ts'
 import { snapshotNotFound, volumeNotFound, volumeTypeNotFound } from '../errors.ts'
 import { checkCreateVolume } from '../requests.ts'
 import { ALLOWED, checkSize, invalidSize } from '../rules.ts'
 import type { CreateVolume, Volume, VolumeFilter } from '../volume-service.ts'
 import { type Change, type Cinder, DONE, done, type Found, NOT_DONE } from './cinder.ts'
+import { failureOf } from './failures.ts'
 import type { Messages } from './messages.ts'
 import { LARGEST_SIZE, REQUEST_MARK } from './settings.ts'
 import { type StateRule, wrongState } from './states.ts'
@@ -64,7 +65,21 @@ export class Volumes {
     }
   }
 
-  async *list(filter: VolumeFilter = {}, signal?: AbortSignal): AsyncGenerator<Volume, void, undefined> {
+  async *list(filter?: VolumeFilter, signal?: AbortSignal): AsyncGenerator<Volume, void, undefined> {
+    for await (const page of this.#pages(filter, signal)) {
+      for (const volume of page) yield volumeView(volume)
+    }
+  }
+
+  async all(filter: VolumeFilter | undefined, signal?: AbortSignal): Promise<readonly Volume[]> {
+    const volumes: Volume[] = []
+    for await (const page of this.#pages(filter, signal)) {
+      for (const volume of page) volumes.push(volumeView(volume))
+    }
+    return volumes
+  }
+
+  async *#pages(filter: VolumeFilter = {}, signal?: AbortSignal): AsyncGenerator<readonly CinderVolume[]> {
     const { name, status } = filter
     const microversion = await this.#cinder.newestOf(VIEW_MICROVERSIONS, signal)
     const options = {
@@ -72,22 +87,11 @@ export class Volumes {
       query: { name, status, sort: SORT },
       ...(microversion !== undefined && { microversion }),
     }
-    const pages = listVolumes(this.#cinder.client, options)
     try {
-      for (;;) {
-        const next = await this.#cinder.query({ what: 'list volumes' }, () => pages.next())
-        if (next.done) return
-        yield volumeView(next.value)
-      }
-    } finally {
-      await pages.return()
+      yield* volumePages(this.#cinder.client, options)
+    } catch (error) {
+      throw failureOf(error, { what: 'list volumes' })
     }
-  }
-
-  async all(filter: VolumeFilter | undefined, signal?: AbortSignal): Promise<readonly Volume[]> {
-    const volumes: Volume[] = []
-    for await (const volume of this.list(filter, signal)) volumes.push(volume)
-    return volumes
   }
 
   async create(request: CreateVolume, signal?: AbortSignal): Promise<Volume> {
