@@ -4,9 +4,9 @@ import { needPackage, openStub, openWorker, type Worker } from './processes.ts'
 import type { Cost, Work } from './worker.ts'
 
 const VOLUMES = 10_000
-const ROUNDS = 11
+const ROUNDS = 15
 /** After these, code is compiled in every process. */
-const FIRST_ROUNDS = 4
+const FIRST_ROUNDS = 6
 
 /** All volumes of a project: against Python's client, and against what the download and JSON.parse take by themselves. */
 export const cinderList: Bench = {
