@@ -25,7 +25,7 @@ export const listAttachments = (
   options?: ListOptions,
 ): AsyncGenerator<CinderAttachmentSummary, void> => itemsOf(client, LISTING, { microversion, ...options })
 
-export const allAttachments = (
+export const allAttachments = async (
   client: ServiceClient,
   options?: ListOptions,
 ): Promise<readonly CinderAttachmentSummary[]> => allOf(client, LISTING, { microversion, ...options })

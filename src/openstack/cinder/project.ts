@@ -18,7 +18,7 @@ const LISTING: Listing<CinderMessage> = {
 }
 
 /** What went wrong after a request had been accepted. Filters go into `query`: `resource_uuid`. */
-export const allMessages = (client: ServiceClient, options?: ListOptions): Promise<readonly CinderMessage[]> =>
+export const allMessages = async (client: ServiceClient, options?: ListOptions): Promise<readonly CinderMessage[]> =>
   allOf(client, LISTING, { microversion: MESSAGES_MICROVERSION, ...options })
 
 /** The project's quotas and what is used of them, by the names that the service gives. */

@@ -17,7 +17,7 @@ const LISTING: Listing<CinderSnapshot> = {
 export const listSnapshots = (client: ServiceClient, options?: ListOptions): AsyncGenerator<CinderSnapshot, void> =>
   itemsOf(client, LISTING, options)
 
-export const allSnapshots = (client: ServiceClient, options?: ListOptions): Promise<readonly CinderSnapshot[]> =>
+export const allSnapshots = async (client: ServiceClient, options?: ListOptions): Promise<readonly CinderSnapshot[]> =>
   allOf(client, LISTING, options)
 
 export const getSnapshot = (client: ServiceClient, id: string, options: CallOptions = {}): Promise<CinderSnapshot> =>

@@ -25,7 +25,7 @@ export const volumePages = (
   options?: ListOptions,
 ): AsyncGenerator<readonly CinderVolume[], void> => pagesOf(client, LISTING, options)
 
-export const allVolumes = (client: ServiceClient, options?: ListOptions): Promise<readonly CinderVolume[]> =>
+export const allVolumes = async (client: ServiceClient, options?: ListOptions): Promise<readonly CinderVolume[]> =>
   allOf(client, LISTING, options)
 
 export const getVolume = (client: ServiceClient, id: string, options: CallOptions = {}): Promise<CinderVolume> =>
