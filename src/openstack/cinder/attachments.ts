@@ -30,7 +30,7 @@ export const allAttachments = async (
   options?: ListOptions,
 ): Promise<readonly CinderAttachmentSummary[]> => allOf(client, LISTING, { microversion, ...options })
 
-export const getAttachment = (
+export const getAttachment = async (
   client: ServiceClient,
   id: string,
   options: CallOptions = {},
@@ -38,7 +38,7 @@ export const getAttachment = (
   fetchOne(client, { microversion, ...options, method: 'GET', path: attachmentUrl(id) }, 'attachment', parseAttachment)
 
 /** With a connector the volume is exported before the reply comes. Never sent again once it may have been received. */
-export const createAttachment = (
+export const createAttachment = async (
   client: ServiceClient,
   attachment: NewAttachment,
   options: CallOptions = {},
@@ -58,7 +58,7 @@ export const createAttachment = (
   )
 
 /** Exports the volume to this connector. The reply shows the status from before. */
-export const updateAttachment = (
+export const updateAttachment = async (
   client: ServiceClient,
   id: string,
   connector: Connector,

@@ -20,11 +20,15 @@ export const listSnapshots = (client: ServiceClient, options?: ListOptions): Asy
 export const allSnapshots = async (client: ServiceClient, options?: ListOptions): Promise<readonly CinderSnapshot[]> =>
   allOf(client, LISTING, options)
 
-export const getSnapshot = (client: ServiceClient, id: string, options: CallOptions = {}): Promise<CinderSnapshot> =>
+export const getSnapshot = async (
+  client: ServiceClient,
+  id: string,
+  options: CallOptions = {},
+): Promise<CinderSnapshot> =>
   fetchOne(client, { ...options, method: 'GET', path: snapshotUrl(id) }, 'snapshot', parseSnapshot)
 
 /** Accepted: the snapshot is `creating`. Never sent again once it may have been received. */
-export const createSnapshot = (
+export const createSnapshot = async (
   client: ServiceClient,
   snapshot: NewSnapshot,
   options: CallOptions = {},

@@ -25,14 +25,14 @@ export const listVolumeTypes = (
 ): AsyncGenerator<CinderVolumeType, void> =>
   itemsOf(client, LISTING, { ...options, query: { ...PUBLIC_AND_PRIVATE, ...options.query } })
 
-export const allVolumeTypes = (
+export const allVolumeTypes = async (
   client: ServiceClient,
   options: ListOptions = {},
 ): Promise<readonly CinderVolumeType[]> =>
   allOf(client, LISTING, { ...options, query: { ...PUBLIC_AND_PRIVATE, ...options.query } })
 
 /** For administrators. */
-export const createVolumeType = (
+export const createVolumeType = async (
   client: ServiceClient,
   type: NewVolumeType,
   options: CallOptions = {},

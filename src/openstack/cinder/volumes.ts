@@ -28,11 +28,11 @@ export const volumePages = (
 export const allVolumes = async (client: ServiceClient, options?: ListOptions): Promise<readonly CinderVolume[]> =>
   allOf(client, LISTING, options)
 
-export const getVolume = (client: ServiceClient, id: string, options: CallOptions = {}): Promise<CinderVolume> =>
+export const getVolume = async (client: ServiceClient, id: string, options: CallOptions = {}): Promise<CinderVolume> =>
   fetchOne(client, { ...options, method: 'GET', path: volumeUrl(id) }, 'volume', parseVolume)
 
 /** Accepted: the volume is `creating`. Never sent again once it may have been received. */
-export const createVolume = (
+export const createVolume = async (
   client: ServiceClient,
   volume: NewVolume,
   options: CallOptions = {},
@@ -85,7 +85,7 @@ export const reimageVolume = act((imageId: string, reimageReserved: boolean) =>
 )
 
 /** `{driver_volume_type, data}` as the backend's driver made it, not checked further. */
-export const initializeConnection = (
+export const initializeConnection = async (
   client: ServiceClient,
   volumeId: string,
   connector: Connector,
