@@ -23,6 +23,7 @@ export function backOffMs(random: Random, attempt: number, { firstMs, mostMs }: 
 export function retryAfterMs(text: string | undefined, clock: Pick<Clock, 'now'>): number | undefined {
   if (text === undefined) return undefined
   if (/^\d{1,9}$/.test(text.trim())) return Number(text.trim()) * 1000
-  const at = Date.parse(text)
+  // A date has the names of a day and a month; the parser would take `-5` for one.
+  const at = /[a-z]{3}/i.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? undefined : Math.max(0, at - clock.now())
 }

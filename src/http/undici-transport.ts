@@ -1,7 +1,9 @@
 import { createRequire } from 'node:module'
 import type { Agent, Dispatcher } from 'undici'
 import { HoldfastError } from '#src/core/error.ts'
+import type { Secret } from '#src/core/secret.ts'
 import { Exchange } from './exchange.ts'
+import { plainUrl } from './redact.ts'
 import type { HttpRequest, HttpResponse, HttpTransport } from './transport.ts'
 
 /** PEM. */
@@ -9,7 +11,7 @@ export interface TlsSettings {
   /** Trusted instead of Node's own list. */
   readonly ca?: Uint8Array | string | undefined
   readonly certificate?: Uint8Array | string | undefined
-  readonly key?: Uint8Array | string | undefined
+  readonly key?: Secret | undefined
   /** No certificate is checked; for tests. */
   readonly insecure?: boolean | undefined
 }
@@ -68,12 +70,14 @@ function makeAgent({ ca, certificate, key, insecure }: TlsSettings): Agent {
   return new Agent({
     connections: 64,
     keepAliveTimeout: 4_000,
+    // What was sent and what was not is told of HTTP/1.1 alone.
+    allowH2: false,
     connect: {
       timeout: CONNECT_MS,
       rejectUnauthorized: insecure !== true,
       ...(ca !== undefined && { ca: textOf(ca) }),
       ...(certificate !== undefined && { cert: textOf(certificate) }),
-      ...(key !== undefined && { key: textOf(key) }),
+      ...(key !== undefined && { key: Buffer.from(key.reveal()) }),
     },
   })
 }
@@ -82,13 +86,12 @@ const textOf = (pem: Uint8Array | string): string | Buffer => (typeof pem === 's
 
 function parse(url: string): URL {
   const parsed = URL.parse(url)
-  if (parsed && (parsed.protocol === 'http:' || parsed.protocol === 'https:')) return parsed
+  const isHttp = parsed?.protocol === 'http:' || parsed?.protocol === 'https:'
+  if (parsed && isHttp && parsed.username === '' && parsed.password === '') return parsed
   throw new HoldfastError(
     'invalid-input',
     'endpoint-invalid',
-    `${JSON.stringify(url.slice(0, 200))} is not the address of a service`,
-    {
-      details: { hint: 'it must begin with http:// or https://' },
-    },
+    `${JSON.stringify(plainUrl(url).slice(0, 200))} is not the address of a service`,
+    { details: { hint: 'it must begin with http:// or https://, and have neither user nor password' } },
   )
 }

@@ -1,4 +1,5 @@
 import { HoldfastError } from '#src/core/error.ts'
+import { Secret } from '#src/core/secret.ts'
 import type { Host } from '#src/host/host.ts'
 import type { TlsSettings } from '#src/http/undici-transport.ts'
 import type { CloudCredentials } from '../keystone/credentials.ts'
@@ -57,7 +58,7 @@ export async function tlsOf({ files }: Pick<Host, 'files'>, { where, settings }:
     throw new HoldfastError('invalid-input', 'cloud-invalid', `${where}: there is no ${key} file ${path}`)
   }
   const [ca, certificate, key] = await Promise.all([read('cacert'), read('cert'), read('key')])
-  return { ca, certificate, key, insecure: /^(true|1|yes)$/i.test(settings.insecure ?? '') }
+  return { ca, certificate, key: key && new Secret(key), insecure: /^(true|1|yes)$/i.test(settings.insecure ?? '') }
 }
 
 async function findFile(sources: CloudSources, name: string | undefined) {
