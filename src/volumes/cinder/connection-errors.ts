@@ -35,5 +35,5 @@ function glimpse(value: unknown): string {
   const text = JSON.stringify(value) ?? typeof value
   // Also what JSON leaves as it is, and a terminal or a person would stumble over.
   const plain = text.replace(/[^\x20-\x7e]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  return plain.length > 60 ? `${plain.slice(0, 60)}…` : plain
+  return plain.length > 120 ? `${plain.slice(0, 120)}…` : plain
 }

@@ -39,7 +39,7 @@ function parseConnection(
   const kind = raw.driver_volume_type
   const data = 'data' in raw ? raw.data : raw
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
-    throw connectionTrouble('malformed', facts.volumeId, "has no object 'data'", { value: data })
+    throw connectionTrouble('malformed', facts.volumeId, "has no object 'data'")
   }
   if (typeof kind !== 'string') {
     throw connectionTrouble('malformed', facts.volumeId, "has no text 'driver_volume_type'", { value: kind })
