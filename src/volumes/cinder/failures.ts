@@ -27,7 +27,14 @@ export const hasStatus = (error: unknown, status: number): error is ServiceError
   isServiceError(error) && error.status === status
 
 /** Failures of the transport that mean: the volume service is not to be had now. */
-const AWAY = ['endpoint-unreachable', 'reply-lost', 'reply-too-large', 'service-failed', 'too-many-requests']
+const AWAY = [
+  'endpoint-unreachable',
+  'reply-lost',
+  'reply-too-large',
+  'service-failed',
+  'too-many-requests',
+  'identity-unavailable',
+]
 
 /**
  * Any failure of a request as one of the port's: by status, with the server's own words and the request's id. What is none of the

@@ -259,6 +259,26 @@ describe('a reply that got lost', () => {
     }
   }
 
+  it('to an attachment of an instance that moves is not taken for the one that it has', async () => {
+    for (const when of ['before', 'after'] as const) {
+      const bench = new Bench()
+      const { volumeId, attachmentId } = await bench.attached()
+      bench.lose(when, 'reply-lost')
+      const second = await bench.service.attachmentCreate({ volumeId, instanceId: INSTANCE })
+      assert.notEqual(second.id, attachmentId)
+      assert.equal((await bench.service.attachmentGetAll({ volumeId })).length, 2)
+    }
+  })
+
+  it('to one of many reservations for an instance is nobody knows which', async () => {
+    const bench = new Bench()
+    const { volumeId } = await bench.attached()
+    await bench.service.attachmentCreate({ volumeId, instanceId: INSTANCE })
+    bench.lose('after', 'reply-lost')
+    const third = bench.service.attachmentCreate({ volumeId, instanceId: INSTANCE })
+    await assert.rejects(third, (error: HoldfastError) => error.code === 'outcome-unknown')
+  })
+
   it('of a migration that nothing shows is nobody knows what', async () => {
     const bench = new Bench()
     const { volumeId } = await detaching(bench)
