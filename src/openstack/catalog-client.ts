@@ -1,31 +1,25 @@
-import { HoldfastError, hasCode } from '#src/core/error.ts'
+import { HoldfastError } from '#src/core/error.ts'
 import { backOffMs, retryAfterMs } from '#src/http/back-off.ts'
-import type { HttpRequest, HttpResponse } from '#src/http/transport.ts'
-import { type LoginParts, textOf } from './keystone/login.ts'
+import { plainUrl } from '#src/http/redact.ts'
+import type { HttpMethod, HttpRequest, HttpResponse } from '#src/http/transport.ts'
+import { abortable } from './abortable.ts'
+import { textOf } from './keystone/login.ts'
 import type { Token } from './keystone/token.ts'
+import { waitFor } from './repeats.ts'
 import { parseJson, requestIdOf, statusError } from './replies.ts'
 import type { ServiceClient, ServiceReply, ServiceRequest, ServiceVersion } from './service-client.ts'
-import { parseVersion, rootOf } from './versions.ts'
+import { noVersions, parseVersion, rootOf } from './versions.ts'
+import { observed, type Wire } from './wire.ts'
 
 const DEADLINE_MS = 60_000
 /** Repetitions of one request at most. */
 const REPEATS = 3
-/** No service is waited for longer than this between two tries, whatever it says. */
-const MOST_RETRY_AFTER_MS = 30_000
 const VERSION_MS = 300_000
 const REDIRECTS = 3
+const IDEMPOTENT: ReadonlySet<HttpMethod> = new Set(['GET', 'HEAD', 'PUT', 'DELETE'] as const)
 
 /** The name that a service's microversion header has for it. */
 const HEADER_NAMES: Readonly<Record<string, string>> = { 'block-storage': 'volume' }
-
-export interface RequestNote {
-  readonly method: string
-  readonly url: string
-  /** Undefined: no reply came. */
-  readonly status: number | undefined
-  readonly ms: number
-  readonly requestId: string | undefined
-}
 
 /** What a request carries. */
 export interface RequestTokens {
@@ -35,7 +29,7 @@ export interface RequestTokens {
 
 /** What a client needs of the session that it belongs to. */
 export interface LoggedIn {
-  readonly options: LoginParts & { readonly onRequest?: ((note: RequestNote) => void) | undefined }
+  readonly options: Wire
   endpoint(serviceType: string, signal?: AbortSignal): Promise<string>
   tokens(signal?: AbortSignal): Promise<RequestTokens>
   /** These were refused; true if others can be had. */
@@ -64,26 +58,26 @@ export class CatalogClient implements ServiceClient {
   async version(signal?: AbortSignal): Promise<ServiceVersion> {
     const endpoint = await this.endpoint(signal)
     const known = this.#version
-    if (known && known.endpoint === endpoint && this.#now() < known.until) return await known.version
-    const version = this.#askVersion(endpoint, signal)
+    if (known && known.endpoint === endpoint && this.#now() < known.until) return await abortable(known.version, signal)
+    const version = this.#askVersion(endpoint)
     this.#version = { endpoint, until: this.#now() + VERSION_MS, version }
     // A failure is not kept.
     version.catch(() => {
       if (this.#version?.version === version) this.#version = undefined
     })
-    return await version
+    return await abortable(version, signal)
   }
 
-  async #askVersion(endpoint: string, signal: AbortSignal | undefined): Promise<ServiceVersion> {
+  /** For all who ask meanwhile, so by nobody's signal. */
+  async #askVersion(endpoint: string): Promise<ServiceVersion> {
     const root = rootOf(endpoint)
-    const reply = await this.#sendTo(root, {
-      method: 'GET',
-      path: '',
-      okStatuses: [200, 300],
-      deadlineMs: 20_000,
-      signal,
-    })
-    return parseVersion(this.serviceType, reply.json(), `GET ${root}`)
+    const where = `GET ${plainUrl(root)}/`
+    try {
+      const reply = await this.#sendTo(root, { method: 'GET', path: '', okStatuses: [200, 300], deadlineMs: 20_000 })
+      return parseVersion(this.serviceType, reply.json(), where)
+    } catch (error) {
+      throw noVersions(this.serviceType, where, error)
+    }
   }
 
   #now(): number {
@@ -92,6 +86,8 @@ export class CatalogClient implements ServiceClient {
 
   async #sendTo(base: string, request: ServiceRequest): Promise<ServiceReply> {
     const { clock, random } = this.#session.options
+    const { idempotent = IDEMPOTENT.has(request.method), retryStatuses } = request
+    const rule = { isIdempotent: idempotent, retryStatuses }
     let renewed = false
     for (let attempt = 0; ; ) {
       const tokens = await this.#session.tokens(request.signal)
@@ -101,7 +97,7 @@ export class CatalogClient implements ServiceClient {
         renewed = true
         continue
       }
-      const waitMs = attempt < REPEATS ? waitFor(error.failure, request) : undefined
+      const waitMs = attempt < REPEATS ? waitFor(error.failure, rule) : undefined
       if (waitMs === undefined) throw error.status === 401 ? this.#explained(error.failure, tokens) : error.failure
       await clock.sleep(Math.max(waitMs, backOffMs(random, attempt)), request.signal)
       attempt++
@@ -111,7 +107,7 @@ export class CatalogClient implements ServiceClient {
   /** One try, its failure as a value. */
   async #try(base: string, request: ServiceRequest, tokens: RequestTokens): Promise<Outcome> {
     const exchange = this.#requestOf(base, request, tokens)
-    const what = `${request.method} ${exchange.url.replace(/\?.*$/s, '')}`
+    const what = `${request.method} ${plainUrl(exchange.url)}`
     let response: HttpResponse
     try {
       response = await this.#exchange(exchange)
@@ -121,9 +117,11 @@ export class CatalogClient implements ServiceClient {
     const { status, headers, body } = response
     const requestId = requestIdOf(response)
     const isOk = request.okStatuses?.includes(status) ?? (status >= 200 && status < 300)
-    if (isOk) return { reply: { status, headers, bytes: body, requestId, json: () => parseJson(response, what) } }
+    const secrets = () => [tokens.user, tokens.service].flatMap(token => (token ? [textOf(token.value)] : []))
+    const json = () => parseJson(response, what, secrets())
+    if (isOk) return { reply: { status, headers, bytes: body, requestId, json } }
     const after = retryAfterMs(headers['retry-after'], this.#session.options.clock)
-    const facts = { what, serviceType: this.serviceType, requestId, retryAfterMs: after }
+    const facts = { what, serviceType: this.serviceType, requestId, retryAfterMs: after, secrets: secrets() }
     return { error: { status, failure: statusError(response, facts) } }
   }
 
@@ -131,7 +129,7 @@ export class CatalogClient implements ServiceClient {
   async #exchange(first: HttpRequest): Promise<HttpResponse> {
     let request = first
     for (let followed = 0; ; followed++) {
-      const response = await this.#observed(request)
+      const response = await observed(this.#session.options, request)
       const { location } = response.headers
       if (response.status <= 300 || response.status > 308 || response.status === 304 || location === undefined)
         return response
@@ -139,29 +137,6 @@ export class CatalogClient implements ServiceClient {
       const isSame = target !== null && target.origin === new URL(request.url).origin
       if (!isSame || request.method !== 'GET' || followed >= REDIRECTS) throw redirected(request, location, response)
       request = { ...request, url: target.href }
-    }
-  }
-
-  async #observed(request: HttpRequest): Promise<HttpResponse> {
-    const { transport, clock, onRequest } = this.#session.options
-    if (!onRequest) return await transport.send(request)
-    const begun = clock.monotonic()
-    const { method, url } = request
-    const tell = (response?: HttpResponse) =>
-      onRequest({
-        method,
-        url,
-        status: response?.status,
-        ms: clock.monotonic() - begun,
-        requestId: response && requestIdOf(response),
-      })
-    try {
-      const response = await transport.send(request)
-      tell(response)
-      return response
-    } catch (error) {
-      tell()
-      throw error
     }
   }
 
@@ -205,19 +180,6 @@ type Outcome =
   | { readonly reply: ServiceReply; readonly error?: undefined }
   | { readonly reply?: undefined; readonly error: { readonly status?: number; readonly failure: unknown } }
 
-/** How long to wait at least before it is sent again, milliseconds; undefined: not at all. */
-function waitFor(failure: unknown, request: ServiceRequest): number | undefined {
-  if (hasCode(failure, 'endpoint-unreachable')) return 0
-  const isIdempotent = request.idempotent ?? request.method !== 'POST'
-  if (hasCode(failure, 'reply-lost')) return isIdempotent ? 0 : undefined
-  const { status, retryAfterMs: after } = failure as { status?: number; retryAfterMs?: number }
-  if (status === undefined) return undefined
-  const isAsked = (status === 503 || status === 429) && after !== undefined
-  const isRepeated = isIdempotent && (request.retryStatuses ?? [502, 503, 504]).includes(status)
-  if (!isAsked && !isRepeated) return undefined
-  return (after ?? 0) <= MOST_RETRY_AFTER_MS ? (after ?? 0) : undefined
-}
-
 function queryOf(query: ServiceRequest['query']): string {
   const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined)
   if (given.length === 0) return ''
@@ -231,7 +193,7 @@ const redirected = (request: HttpRequest, location: string, response: HttpRespon
   new HoldfastError(
     'unavailable',
     'redirect-refused',
-    `${request.method} ${request.url.replace(/\?.*$/s, '')} was answered ${response.status}, a redirect to ${JSON.stringify(location.slice(0, 200))}`,
+    `${request.method} ${plainUrl(request.url)} was answered ${response.status}, a redirect to ${JSON.stringify(plainUrl(location).slice(0, 200))}`,
     {
       details: {
         requestId: requestIdOf(response),

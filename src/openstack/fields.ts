@@ -4,7 +4,7 @@ import { HoldfastError } from '#src/core/error.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
-const malformed = (where: string, expected: string) =>
+export const malformed = (where: string, expected: string) =>
   new HoldfastError('unavailable', 'reply-malformed', `${where} is not ${expected}`)
 
 export function object(value: unknown, where: string): JsonObject {

@@ -3,7 +3,9 @@ import { describe, it } from 'node:test'
 import { inspect } from 'node:util'
 import { type ErrorKind, HoldfastError } from '#src/core/error.ts'
 import { isServiceError } from './service-client.ts'
-import { lost, reply, scriptedCloud, tokenBody, unreachable } from './testing/scripted-cloud.ts'
+import { CloudSession } from './session.ts'
+import { lost, reply, scriptedCloud, secret, tokenBody, unreachable } from './testing/scripted-cloud.ts'
+import type { RequestNote } from './wire.ts'
 
 async function refused(work: Promise<unknown>, kind: ErrorKind, code: string, message = /./): Promise<HoldfastError> {
   const error = await work.then(
@@ -48,19 +50,25 @@ describe('a session', () => {
       identity: { methods: ['password'], password: { user: { name: 'demo', domain, password: 'hidden-password' } } },
       scope: { project: { name: 'demo', domain } },
     })
-    const { password: secret } = { password: scriptedCloud({}).session.options.credentials.method } as never as {
-      password: { password: never }
-    }
-    const credential = { type: 'application-credential', id: 'ac1', secret: secret.password } as const
+    const credential = { type: 'application-credential', id: 'ac1', secret: secret('hidden-password') } as const
     assert.deepEqual(await body({ method: credential, scope: { type: 'none' } }), {
       identity: {
         methods: ['application_credential'],
         application_credential: { id: 'ac1', secret: 'hidden-password' },
       },
     })
-    assert.deepEqual(await body({ method: { type: 'token', token: secret.password }, scope: { type: 'system' } }), {
-      identity: { methods: ['token'], token: { id: 'hidden-password' } },
-      scope: { system: { all: true } },
+    assert.deepEqual(
+      await body({ method: { type: 'token', token: secret('hidden-password') }, scope: { type: 'system' } }),
+      {
+        identity: { methods: ['token'], token: { id: 'hidden-password' } },
+        scope: { system: { all: true } },
+      },
+    )
+    const named = { type: 'application-credential', name: 'app', user: { id: 'u1' }, secret: secret('hidden') } as const
+    assert.deepEqual((await body({ method: named, scope: { type: 'none' } })).identity.application_credential, {
+      name: 'app',
+      user: { id: 'u1' },
+      secret: 'hidden',
     })
     assert.deepEqual((await body({ scope: { type: 'domain', domain: { id: 'd1' } } })).scope, { domain: { id: 'd1' } })
   })
@@ -114,6 +122,11 @@ describe('a session', () => {
     await refused(wrong.cinder.send({ method: 'GET', path: 'x' }), 'forbidden', 'service-login-refused', /service user/)
     assert.deepEqual(wrong.services(), [])
 
+    const away = scriptedCloud({ serviceLogin: [unreachable] })
+    const work = away.cinder.send({ method: 'GET', path: 'x' })
+    await refused(work, 'unavailable', 'identity-unavailable', /^the service user: .*nothing listens/)
+    assert.deepEqual(away.services(), [])
+
     const roleless = scriptedCloud({ serviceLogin: [service(['member'])], service: [reply(401)] })
     const error = await refused(
       roleless.cinder.send({ method: 'GET', path: 'x' }),
@@ -144,6 +157,10 @@ describe('a session', () => {
       await cinder.send({ method: 'POST', path: 'x', json: {} })
       assert.equal(services().length, 2)
     }
+    const patch = scriptedCloud({ service: [lost, reply(200)] })
+    await assert.rejects(patch.cinder.send({ method: 'PATCH', path: 'x' }), { code: 'reply-lost' })
+    const never = scriptedCloud({ service: [lost, reply(200)] })
+    await assert.rejects(never.cinder.send({ method: 'GET', path: 'x', idempotent: false }), { code: 'reply-lost' })
     const told = scriptedCloud({ service: [lost, reply(200)] })
     await told.cinder.send({ method: 'POST', path: 'x', idempotent: true })
     assert.equal(told.services().length, 2)
@@ -179,16 +196,18 @@ describe('a session', () => {
   })
 
   it('tells HTML and half JSON of a proxy from an answer', async () => {
-    for (const body of ['<html><h1>Sign in</h1></html>', '{"volumes": [', '']) {
+    const cases = [
+      ['<html><script>hidden()</script><h1>Sign in</h1></html>', /not JSON \(text\/html\): "Sign in"/],
+      ['{"auth_password": "hidden", "volumes": [', /not JSON .*breaks off or is wrong within its 40 bytes/],
+      ['', /not JSON .*it is empty/],
+    ] as const
+    for (const [body, message] of cases) {
       const { cinder } = scriptedCloud({ service: [reply(200, body, { 'content-type': 'text/html' })] })
       const answered = await cinder.send({ method: 'GET', path: 'x' })
-      const error = await refused(
-        Promise.resolve().then(() => answered.json()),
-        'unavailable',
-        'reply-malformed',
-        /not JSON/,
-      )
+      const json = Promise.resolve().then(() => answered.json())
+      const error = await refused(json, 'unavailable', 'reply-malformed', message)
       assert.equal(error.details.requestId, 'req-of-the-server')
+      assert.doesNotMatch(inspect(error, { depth: 9 }), /hidden/)
     }
   })
 
@@ -197,7 +216,13 @@ describe('a session', () => {
       const { cinder, services } = scriptedCloud({ service: [reply(302, '', { location }), reply(200)] })
       return { work: cinder.send({ method, path: 'x' }), services }
     }
-    await refused(to('http://elsewhere.test/x').work, 'unavailable', 'redirect-refused', /elsewhere/)
+    const error = await refused(
+      to('http://me:hidden@elsewhere.test/x?t=hidden').work,
+      'unavailable',
+      'redirect-refused',
+      /elsewhere\.test\/x"/,
+    )
+    assert.doesNotMatch(inspect(error), /hidden/)
     await refused(to('https://cinder.test/x').work, 'unavailable', 'redirect-refused')
     await refused(to('/v3/p1/y', 'POST').work, 'unavailable', 'redirect-refused')
     const same = to('/v3/p1/y')
@@ -213,30 +238,52 @@ describe('a session', () => {
     await assert.rejects(cinder.send({ method: 'GET', path: 'x', signal: AbortSignal.abort(reason) }), reason)
   })
 
-  it('never shows a password or a token', async () => {
-    const { session, cinder } = scriptedCloud({ service: [reply(500)] })
+  it('hides what a server or a proxy sends back of a request', async () => {
+    const echo = (headers: Readonly<Record<string, string>>) =>
+      `<pre>X-Auth-Token: ${headers['x-auth-token']}\nX-Service-Token: ${headers['x-service-token']}</pre>`
+    for (const status of [400, 401, 500, 200]) {
+      const { cinder } = scriptedCloud({
+        service: [({ headers }) => reply(status, echo(headers))],
+        serviceLogin: [reply(201, tokenBody({ roles: [{ name: 'service' }] }), { 'x-subject-token': 'service-token' })],
+      })
+      const work = cinder.send({ method: 'POST', path: 'x' }).then(answered => answered.json())
+      const error = await work.catch((thrown: unknown) => thrown)
+      assert.match(String(error), /X-Auth-Token: \[secret\] X-Service-Token: \[secret\]/)
+      assert.doesNotMatch(inspect(error, { depth: 9 }), /token-1|service-token/)
+    }
+  })
+
+  it('takes no request id, and no words, that a terminal would act on', async () => {
+    const service = [reply(400, { message: 'bad\u001b[31m \u009bsize' }, { 'x-openstack-request-id': 'req-\u001b[2J' })]
+    const { cinder } = scriptedCloud({ service })
+    const error = await refused(cinder.send({ method: 'POST', path: 'x' }), 'invalid-input', 'bad-request')
+    assert.deepEqual([error.message, error.details.requestId], ['block-storage answered 400: bad [31m size', undefined])
+  })
+
+  it('tells who wants to know of every exchange, and nothing secret', async () => {
+    const notes: RequestNote[] = []
+    const { session, clock } = scriptedCloud({ service: [lost, reply(200)] })
+    const told = new CloudSession({ ...session.options, onRequest: note => notes.push(note) })
+    await told.client('block-storage').send({ method: 'GET', path: 'x' })
+    assert.deepEqual(
+      notes.map(({ method, url, status }) => [method, url, status]),
+      [
+        ['POST', 'http://keystone.test/v3/auth/tokens', 201],
+        ['GET', 'http://cinder.test/v3/p1/x', undefined],
+        ['GET', 'http://cinder.test/v3/p1/x', 200],
+      ],
+    )
+    assert.deepEqual([notes[2]?.requestId, notes[2]?.ms, clock.slept], ['req-of-the-server', 0, [250]])
+    assert.doesNotMatch(inspect(notes), /hidden|token-1/)
+  })
+
+  it('never shows a password, a token or a key', async () => {
+    const tls = { key: secret('hidden-password too') }
+    const { session, cinder } = scriptedCloud({ service: [reply(500)] }, { tls })
     const error = await refused(cinder.send({ method: 'GET', path: 'x' }), 'unavailable', 'service-failed')
     const shown = inspect([session.options, await session.token(), error], { depth: 20 })
     assert.doesNotMatch(shown, /hidden-password|token-1/)
     assert.doesNotMatch(JSON.stringify([session.options.credentials, await session.token()]), /hidden-password|token-1/)
-  })
-})
-
-describe('the login', () => {
-  it('tells what was refused, and what is no Keystone', async () => {
-    const ask = (answer: Parameters<typeof scriptedCloud>[0]['login']) =>
-      scriptedCloud({ login: answer ?? [] }).cinder.endpoint()
-    const no = reply(401, { error: { message: 'The request you have made requires authentication.' } })
-    const wrong = await refused(ask([no]), 'forbidden', 'login-refused', /user 'demo'.*requires authentication/)
-    assert.equal(wrong.details.requestId, 'req-of-the-server')
-    await refused(ask([reply(200, '<html>')]), 'unavailable', 'reply-malformed', /not JSON.*<html>/)
-    await refused(ask([reply(201, '{', { 'x-subject-token': 't' })]), 'unavailable', 'reply-malformed', /not JSON/)
-    const headers = { 'x-subject-token': 't' }
-    await refused(ask([reply(201, { token: {} }, headers)]), 'unavailable', 'reply-malformed', /user/)
-    await refused(ask([reply(404, 'nothing here')]), 'not-found', 'not-found', /nothing here/)
-    await refused(ask([unreachable]), 'unavailable', 'endpoint-unreachable')
-    const tooLong = reply(201, tokenBody(), { 'x-subject-token': 'a b' })
-    await refused(ask([tooLong]), 'unavailable', 'reply-malformed')
   })
 })
 
@@ -260,11 +307,35 @@ describe('the catalog', () => {
     assert.equal(await endpoint({}, 'block-storage', legacy), 'http://old.test/v3')
   })
 
+  it('must leave no choice between regions, nor between services of one type', async () => {
+    const choice = endpoint({ region: undefined })
+    await refused(choice, 'invalid-input', 'region-not-chosen', /none is chosen: 'one', 'two'/)
+    assert.equal(await endpoint({ region: undefined, interface: 'internal' }), 'http://inside.test/v3/p1')
+    const volumes = (name: string, ...regions: readonly string[]) => ({
+      type: 'block-storage',
+      name,
+      endpoints: regions.map(region => ({ interface: 'public', region, url: `http://${name}.test/v3` })),
+    })
+    const catalog = [volumes('slow', 'one', 'two'), volumes('fast', 'one')]
+    assert.equal(await endpoint({ region: undefined }, 'block-storage', [catalog[0]]), 'http://slow.test/v3')
+    const serviceNames = { 'block-storage': 'fast' }
+    assert.equal(await endpoint({ region: 'one', serviceNames }, 'block-storage', catalog), 'http://fast.test/v3')
+  })
+
   it('tells what is not in it, and what there is instead', async () => {
     await refused(endpoint({ region: 'three' }), 'unavailable', 'service-not-in-catalog', /'public' in 'one'/)
     await refused(endpoint({}, 'block-storage', []), 'unavailable', 'service-not-in-catalog', /it has nothing/)
     const old = [{ type: 'volumev2', endpoints: [] }]
     await refused(endpoint({}, 'block-storage', old), 'unsupported', 'service-version-unsupported', /volumev2/)
+    const nameless = await refused(
+      endpoint({ serviceNames: { 'block-storage': 'cinder-fast' } }),
+      'unavailable',
+      'service-not-in-catalog',
+      /no 'block-storage' by the name 'cinder-fast'; it has .*volumev3 \(cinderv3\)/,
+    )
+    assert.match(nameless.details.hint ?? '', /ask the operator/)
+    const empty = await refused(endpoint({}, 'block-storage', []), 'unavailable', 'service-not-in-catalog')
+    assert.match(empty.details.hint ?? '', /without a project has no catalog/)
     const endpoints = { 'block-storage': 'http://own.test/%(nonsense)s' }
     await refused(endpoint({ endpoints }), 'invalid-input', 'endpoint-invalid', /nonsense/)
   })
@@ -289,9 +360,49 @@ describe('versions', () => {
 
   it('that are not spoken are told, and a failure is not kept', async () => {
     await refused(versions([{ id: 'v2.0' }]).cinder.version(), 'unsupported', 'service-version-unsupported', /v2\.0/)
-    await refused(versions('x').cinder.version(), 'unavailable', 'reply-malformed')
+    for (const wrong of ['x', [7], [{ id: 'v3.0', version: 'lots' }], [{ id: 'v3.0', version: 3.7 }]]) {
+      await refused(versions(wrong).cinder.version(), 'unavailable', 'reply-malformed')
+    }
+    const html = scriptedCloud({ service: [reply(200, '<html>Sign in</html>')] })
+    await refused(html.cinder.version(), 'unavailable', 'reply-malformed', /Sign in/)
     const { cinder } = scriptedCloud({ service: [reply(404), reply(300, { versions: [v3] })] })
     await assert.rejects(cinder.version())
     assert.equal((await cinder.version()).maximum, '3.70')
+  })
+
+  it('that a root does not tell are no resource that is not there', async () => {
+    for (const status of [400, 404, 409, 413]) {
+      const { cinder } = scriptedCloud({ service: [reply(status, 'no root here')] })
+      const error = await refused(cinder.version(), 'unavailable', 'versions-unknown', /no root here/)
+      assert.equal(isServiceError(error), false)
+    }
+    const down = scriptedCloud({ service: [reply(500)] })
+    await refused(down.cinder.version(), 'unavailable', 'service-failed')
+  })
+
+  it('are asked for once by all who ask meanwhile, and one that gives up takes them from nobody', async () => {
+    const held = Promise.withResolvers<void>()
+    const { cinder, services } = scriptedCloud({
+      service: [
+        async ({ signal }) => {
+          await held.promise
+          signal?.throwIfAborted()
+          return reply(300, { versions: [v3] })
+        },
+      ],
+    })
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const first = cinder.version(controller.signal)
+    const second = cinder.version()
+    while (services().length === 0) await Promise.resolve()
+    const third = cinder.version(controller.signal)
+    controller.abort(reason)
+    await assert.rejects(first, reason)
+    await assert.rejects(third, reason)
+    held.resolve()
+    assert.equal((await second).maximum, '3.70')
+    assert.equal((await cinder.version()).maximum, '3.70')
+    assert.equal(services().length, 1)
   })
 })

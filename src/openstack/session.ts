@@ -1,21 +1,20 @@
 import { HoldfastError } from '#src/core/error.ts'
 import type { HttpTransport } from '#src/http/transport.ts'
-import { CatalogClient, type LoggedIn, type RequestNote, type RequestTokens } from './catalog-client.ts'
+import { CatalogClient, type LoggedIn, type RequestTokens } from './catalog-client.ts'
 import { expandEndpoint, findEndpoint } from './keystone/catalog.ts'
 import type { CloudCredentials } from './keystone/credentials.ts'
-import { identityUrl, type LoginParts } from './keystone/login.ts'
+import { identityUrl } from './keystone/login.ts'
 import type { Token } from './keystone/token.ts'
 import { TokenSource } from './keystone/token-source.ts'
 import type { ServiceClient } from './service-client.ts'
+import type { Wire } from './wire.ts'
 
-export interface CloudOptions extends LoginParts {
+export interface CloudOptions extends Wire {
   readonly credentials: CloudCredentials
   /** Who vouches for us with a service token; undefined: nobody. */
   readonly service?: CloudCredentials | undefined
   /** Of the service user's Keystone, where it is another or trusts others; the same unless told. */
   readonly serviceTransport?: HttpTransport | undefined
-  /** Told of every exchange with a service; never of anything secret. */
-  readonly onRequest?: ((note: RequestNote) => void) | undefined
 }
 
 /** A cloud that we are, or will be, logged in to. Nothing is sent before something is asked of it. */
@@ -48,17 +47,22 @@ export class CloudSession implements LoggedIn {
 
   /**
    * Undefined if no service user is configured.
-   * @throws HoldfastError `service-login-refused` (forbidden): nothing is sent without the service token that was asked for
+   * @throws HoldfastError `service-login-refused` (forbidden), or why else there is none: nothing is sent without the service token
+   * that was asked for
    */
   async serviceToken(signal?: AbortSignal): Promise<Token | undefined> {
     try {
       return await this.#service?.get(signal)
     } catch (cause) {
-      if (!(cause instanceof HoldfastError) || cause.code !== 'login-refused') throw cause
-      throw new HoldfastError('forbidden', 'service-login-refused', `the service user: ${cause.message}`, {
-        cause,
-        details: { requestId: cause.details.requestId, hint: 'check the login of service_user' },
-      })
+      if (!(cause instanceof HoldfastError) || signal?.aborted) throw cause
+      const isRefused = cause.code === 'login-refused'
+      const hint = isRefused ? 'check the login of service_user' : cause.details.hint
+      throw new HoldfastError(
+        cause.kind,
+        isRefused ? 'service-login-refused' : cause.code,
+        `the service user: ${cause.message}`,
+        { cause, details: { ...cause.details, hint } },
+      )
     }
   }
 
@@ -83,7 +87,12 @@ export class CloudSession implements LoggedIn {
     const { projectId, userId } = token
     const found =
       configured ??
-      findEndpoint(token.catalog, { serviceType, interface: credentials.interface, region: credentials.region })
+      findEndpoint(token.catalog, {
+        serviceType,
+        interface: credentials.interface,
+        region: credentials.region,
+        serviceName: credentials.serviceNames?.[serviceType],
+      })
     const values = { project_id: projectId, tenant_id: projectId, user_id: userId }
     return expandEndpoint(found, values).replace(/\/+$/, '')
   }

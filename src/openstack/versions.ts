@@ -1,6 +1,6 @@
 import { HoldfastError } from '#src/core/error.ts'
-import { array, object, optionalText, text } from './fields.ts'
-import type { ServiceVersion } from './service-client.ts'
+import { array, malformed, object, optionalText, text } from './fields.ts'
+import { isServiceError, type ServiceVersion } from './service-client.ts'
 
 /** The unversioned root: the endpoint up to the last `v1`, `v2` or `v3` of its path. */
 export function rootOf(endpoint: string): string {
@@ -35,7 +35,35 @@ export function parseVersion(serviceType: string, body: unknown, where: string):
   }
   return {
     id: text(found.id, `${where}: id`),
-    minimum: optionalText(found.min_version) ?? '',
-    maximum: optionalText(found.version) ?? optionalText(found.max_version) ?? '',
+    minimum: microversion(found.min_version, `${where}: min_version`),
+    maximum: microversion(found.version ?? found.max_version, `${where}: version`),
   }
+}
+
+/** Empty where the service has none. */
+function microversion(value: unknown, where: string): string {
+  if (value === undefined || value === null || value === '') return ''
+  if (typeof value === 'string' && /^\d{1,4}\.\d{1,4}$/.test(value)) return value
+  throw malformed(where, 'a version such as 3.70')
+}
+
+/**
+ * Why a service's root told no versions. A status says nothing of the service's resources, so none is passed on that could be taken
+ * for one of them that is not there.
+ */
+export function noVersions(serviceType: string, where: string, cause: unknown): unknown {
+  if (!isServiceError(cause) || [401, 403].includes(cause.status) || cause.status >= 500) return cause
+  return new HoldfastError(
+    'unavailable',
+    'versions-unknown',
+    `${serviceType} does not tell its versions: ${cause.message}`,
+    {
+      cause,
+      details: {
+        ...cause.details,
+        command: where,
+        hint: 'is the endpoint of the catalog right, and its root let through?',
+      },
+    },
+  )
 }

@@ -1,6 +1,6 @@
-import { HoldfastError } from '#src/core/error.ts'
+import { type ErrorDetails, HoldfastError } from '#src/core/error.ts'
 import type { Host } from '#src/host/host.ts'
-import type { CloudEntry } from './entry.ts'
+import type { CloudEntry } from './cloud-entry.ts'
 
 /** What a `clouds.yaml` and the `secure.yaml` beside it have. */
 export interface CloudsFile {
@@ -14,13 +14,16 @@ type Tree = Readonly<Record<string, unknown>>
 const MAX_BYTES = 2 ** 20
 
 /**
- * Reads a `clouds.yaml`; undefined if there is none.
+ * Reads a `clouds.yaml`; undefined if there is none. `securePath`: the `secure.yaml` beside it, unless told.
  * @throws HoldfastError `clouds-file-invalid` naming the file and what is wrong
  */
-export async function readCloudsFile(host: Pick<Host, 'files'>, path: string): Promise<CloudsFile | undefined> {
+export async function readCloudsFile(
+  host: Pick<Host, 'files'>,
+  path: string,
+  securePath: string = path.replace(/[^/]*$/, 'secure.yaml'),
+): Promise<CloudsFile | undefined> {
   const main = await readTree(host, path)
   if (!main) return undefined
-  const securePath = path.replace(/[^/]*$/, 'secure.yaml')
   const secure = await readTree(host, securePath)
   const entries = cloudsIn(path, main.tree)
   const secrets = secure ? cloudsIn(securePath, secure.tree) : new Map<string, Tree>()
@@ -47,20 +50,39 @@ async function readTree(
   return { path, tree: await parse(path, bytes), mode: facts.mode }
 }
 
-/** As openstacksdk reads it: anchors and merge keys are in use in such files. */
+/**
+ * As openstacksdk reads it: anchors and merge keys are in use in such files. A number or a truth value stays as it is written: a
+ * password `0123` is no 123.
+ */
 async function parse(path: string, bytes: Uint8Array): Promise<Tree> {
-  const { parse: parseYaml } = await import('yaml')
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    const value: unknown =
-      parseYaml(text, { schema: 'core', merge: true, maxAliasCount: 100, prettyErrors: true }) ?? {}
-    if (isTree(value)) return value
-  } catch (cause) {
-    // The message of the parser shows lines, which may have secrets.
-    const line = /line (\d+)/.exec(cause instanceof Error ? cause.message : '')?.[1]
-    throw invalid(path, line === undefined ? 'it is not YAML' : `it is not YAML: line ${line}`)
-  }
+  const { isScalar, parseDocument, visit } = await import('yaml')
+  const text = decode(path, bytes)
+  const document = parseDocument(text, { schema: 'core', merge: true, prettyErrors: true })
+  const [problem] = document.errors
+  // The message of the parser shows lines, which may have secrets.
+  if (problem) throw invalid(path, `it is not YAML: line ${problem.linePos?.[0].line ?? '?'}`)
+  visit(document, (_, node) => {
+    if (isScalar(node) && /^(number|boolean|bigint)$/.test(typeof node.value)) node.value = node.source ?? node.value
+  })
+  const value = plainData(path, () => document.toJS({ maxAliasCount: 100 }) ?? {})
+  if (isTree(value)) return value
   throw invalid(path, 'it is not a mapping')
+}
+
+function decode(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw invalid(path, 'it is not UTF-8 text')
+  }
+}
+
+function plainData(path: string, make: () => unknown): unknown {
+  try {
+    return make()
+  } catch {
+    throw invalid(path, 'it is not YAML: an alias (*name) that leads nowhere, or too many of them')
+  }
 }
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -81,31 +103,47 @@ function cloudsIn(path: string, tree: Tree): ReadonlyMap<string, Tree> {
 
 /** What the secure file has wins; `auth` is merged key by key. */
 function merge(entry: Tree, secure: Tree): Tree {
-  const [ours, theirs] = [entry.auth, secure.auth]
-  return { ...entry, ...secure, auth: { ...(isTree(ours) ? ours : {}), ...(isTree(theirs) ? theirs : {}) } }
+  const both = [entry.auth ?? {}, secure.auth ?? {}]
+  const auth = both.find(each => !isTree(each)) ?? Object.assign({}, ...both)
+  return { ...entry, ...secure, auth }
 }
 
-function entryOf(where: string, { auth, profile, verify, ...rest }: Tree): CloudEntry {
-  if (profile !== undefined) {
-    throw new HoldfastError('unsupported', 'cloud-invalid', `${where}: vendor profiles are not supported`, {
-      details: { hint: `write what profile '${String(profile)}' stands for into the entry` },
+function entryOf(where: string, { auth = {}, profile, cloud, verify, regions, ...rest }: Tree): CloudEntry {
+  const vendor = profile ?? cloud
+  if (vendor !== undefined) {
+    throw refused('unsupported', where, 'vendor profiles are not supported', {
+      hint: `write what profile '${String(vendor)}' stands for into the entry`,
     })
   }
-  const settings = words(rest)
+  if (!isTree(auth)) throw refused('invalid-input', where, 'auth is not a mapping')
+  const region = Array.isArray(regions) && regions.length === 1 ? regionName(regions[0]) : undefined
+  const settings = words(where, { region_name: region, ...rest }, key => SETTINGS.test(key))
   // `verify: false` is what `OS_INSECURE=true` is.
+  const isUnverified = /^(false|no|off|0)$/i.test(String(verify ?? ''))
   return {
     where,
-    auth: words(isTree(auth) ? auth : {}),
-    settings: verify === false ? { ...settings, insecure: 'true' } : settings,
+    auth: words(`${where}: auth`, auth, () => true),
+    settings: isUnverified ? { ...settings, insecure: 'true' } : settings,
   }
 }
 
-/** Keys with `-` and `_` are the same; what is no word or number is left out. */
-const words = (tree: Tree): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(tree).flatMap(([key, value]) =>
-      typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-        ? [[key.replaceAll('-', '_'), String(value)]]
-        : [],
-    ),
-  )
+const regionName = (region: unknown): unknown => (isTree(region) ? region.name : region)
+
+/** What is read of an entry beside `auth`. */
+const SETTINGS =
+  /^(auth_type|region_name|interface|endpoint_type|identity_api_version|cacert|cert|key|insecure|.*_endpoint(_override)?|.*_service_name)$/
+
+const refused = (kind: 'unsupported' | 'invalid-input', where: string, what: string, details: ErrorDetails = {}) =>
+  new HoldfastError(kind, 'cloud-invalid', `${where}: ${what}`, { details })
+
+/** Keys with `-` and `_` are the same; what is empty is not there; what nobody reads may be anything. */
+function words(where: string, tree: Tree, isRead: (key: string) => boolean): Record<string, string> {
+  const found = Object.entries(tree).flatMap(([name, value]): [string, string][] => {
+    const key = name.replaceAll('-', '_')
+    if (value === undefined || value === null || value === '') return []
+    if (typeof value === 'string') return [[key, value]]
+    if (isRead(key)) throw refused('invalid-input', where, `${key} is a list or a mapping, and must be one word`)
+    return []
+  })
+  return Object.fromEntries(found)
+}

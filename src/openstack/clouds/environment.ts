@@ -1,4 +1,4 @@
-import type { CloudEntry } from './entry.ts'
+import type { CloudEntry } from './cloud-entry.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -28,7 +28,7 @@ export function environmentEntry(environment: Environment): CloudEntry | undefin
     if (!variable.startsWith('OS_') || value === undefined || value === '') continue
     const key = variable.slice(3).toLowerCase()
     if (OTHERS.has(key)) continue
-    if (SETTINGS.has(key) || /_endpoint(_override)?$/.test(key)) settings[key] = value
+    if (SETTINGS.has(key) || /_(endpoint(_override)?|service_name)$/.test(key)) settings[key] = value
     else auth[key] = value
   }
   return auth.auth_url === undefined ? undefined : { where: 'the OS_* variables', auth, settings }

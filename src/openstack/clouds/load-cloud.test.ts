@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -126,7 +126,24 @@ describe('clouds', () => {
       await refused(load('bad'), code, message)
     }
     const auth = "auth_url: 'http://k', username: u, password: hidden"
-    await bad('{auth: {username: u}}', /cloud 'bad' of .*clouds\.yaml: .*user_domain_name is missing/)
+    await bad(
+      '{auth: {username: u, project_name: p}, interface: secret}',
+      /cloud 'bad' of .*clouds\.yaml: auth_url is missing; user_domain_name is missing; password is missing; project_domain_name is missing; interface 'secret'/,
+    )
+    await bad('{auth: {}}', /auth_url is missing; username is missing \(or user_id\); .*; password is missing/)
+    await bad('{auth: hidden}', /auth is not a mapping/)
+    await bad("{auth: {auth_url: 'http://me:hidden@k', user_id: u, password: hidden}}", /has a user or password in it/)
+    await bad("{auth: {auth_url: 'http://k', user_id: u, password: [hidden]}}", /auth: password is a list or a mapping/)
+    await bad(
+      "{auth: {auth_url: 'http://k', user_id: u, password: hidden}, region_name: [a, b]}",
+      /region_name is a list or a mapping/,
+    )
+    await bad(
+      "{auth_type: v3applicationcredential, auth: {auth_url: 'http://k'}}",
+      /application_credential_id is missing \(or its name\); application_credential_secret is missing/,
+    )
+    await bad("{auth: {auth_url: 'http://k', application_credential_name: a}}", /username is missing/)
+    await bad("{auth: {auth_url: 'http://k', user_id: u, password: hidden, system_scope: some}}", /'some' is not 'all'/)
     await bad(`{auth: {${auth}, user_domain_name: d, project_name: p}}`, /project_domain_name is missing/)
     await bad("{auth: {auth_url: 'http://k', user_id: u}}", /password is missing/)
     await bad('{auth: {user_id: u, password: hidden}}', /auth_url is missing/)
@@ -138,16 +155,91 @@ describe('clouds', () => {
     await bad("{auth: {auth_url: 'http://k', user_id: u, password: hidden}, interface: secret}", /interface 'secret'/)
     await bad("{auth: {auth_url: 'http://k', user_id: u, password: hidden}, cacert: /none.pem}", /no cacert file/)
     await bad('{profile: vexxhost, auth: {}}', /vendor profiles/)
+    await bad('{cloud: vexxhost, auth: {}}', /vendor profiles/)
     await bad("{auth: {auth_url: 'http://k', user_id: u, password: hidden}, identity_api_version: 2}", /Identity v2/)
     await bad('7', /cloud 'bad' is not a mapping/, 'clouds-file-invalid')
     for (const [content, message] of [
       ['clouds: {a: {password: "hidden}', /not YAML/],
       ['- 1', /not a mapping/],
+      ['clouds: {a: {auth: {password: hidden}}, a: {}}', /not YAML: line 1/],
+      ['clouds: *hidden', /not YAML/],
+      ['x: "\\xff', /not YAML/],
       ['clouds: 1', /clouds is not a mapping/],
     ] as const) {
       await write('clouds.yaml', content)
       await refused(load('a'), 'clouds-file-invalid', message)
     }
+  })
+
+  it('have numbers and truth values as they are written', async () => {
+    const entry = (auth: string, more = '') =>
+      write('clouds.yaml', `clouds: {a: {auth: {auth_url: 'http://k', user_id: u, ${auth}}${more}}}\n`)
+    const password = async () => {
+      const { method } = (await load('a')).credentials
+      return method.type === 'password' ? text(method.password) : undefined
+    }
+    for (const word of ['0123', '1e5', '0x1F', 'True', '12345678901234567890', '1_0', '3.10']) {
+      await entry(`password: ${word}`)
+      assert.equal(await password(), word)
+    }
+    await entry('password: x, project_id: 00000000000000000000000000000123')
+    assert.deepEqual((await load('a')).credentials.scope, {
+      type: 'project',
+      project: { id: '00000000000000000000000000000123' },
+    })
+    for (const word of ['false', 'False', 'no', '0']) {
+      await entry('password: x', `, verify: ${word}, region_name: null`)
+      const { credentials } = await load('a')
+      assert.deepEqual([credentials.tls.insecure, credentials.region], [true, undefined])
+    }
+    await entry('password: x', ', verify: true')
+    assert.equal((await load('a')).credentials.tls.insecure, false)
+  })
+
+  it('have the only region of a list, and service names', async () => {
+    const entry = (more: string) =>
+      write('clouds.yaml', `clouds: {a: {auth: {auth_url: 'http://k', user_id: u, password: x}, ${more}}}\n`)
+    for (const regions of ['[one]', '[{name: one, values: {}}]']) {
+      await entry(`regions: ${regions}, volume_service_name: old, block_storage_service_name: fast`)
+      const { credentials } = await load('a')
+      assert.deepEqual([credentials.region, credentials.serviceNames], ['one', { 'block-storage': 'fast' }])
+    }
+    await entry('regions: [one, two]')
+    assert.equal((await load('a')).credentials.region, undefined)
+    await entry('regions: [one], region_name: two')
+    assert.equal((await load('a')).credentials.region, 'two')
+  })
+
+  it('have certificates and keys from files, by any kind of path, and only what is usable', async () => {
+    const pem = await readFile(new URL('../../http/testing/client.pem', import.meta.url))
+    const key = await readFile(new URL('../../http/testing/client-key.pem', import.meta.url))
+    await write('ca.pem', pem.toString())
+    await write('key.pem', key.toString())
+    await write('both.pem', `${pem}${key}`)
+    await write('locked.pem', '-----BEGIN ENCRYPTED PRIVATE KEY-----\nhidden\n-----END ENCRYPTED PRIVATE KEY-----\n')
+    const tls = async (more: string) => {
+      const auth = "{auth_url: 'https://k', user_id: u, password: hidden}"
+      await write('clouds.yaml', `clouds: {a: {auth: ${auth}, ${more}}}\n`)
+      return (await load('a', { homeDirectory: folder })).credentials.tls
+    }
+    const whole = await tls(`cacert: ca.pem, cert: ~/ca.pem, key: ${folder}/key.pem`)
+    assert.deepEqual([whole.ca, whole.certificate], [pem, pem])
+    assert.equal(text(whole.key), key.toString())
+    assert.doesNotMatch(inspect(whole.key), /PRIVATE|45, 45/)
+    assert.match(text((await tls('cert: both.pem')).key) ?? '', /PRIVATE KEY/)
+    await refused(tls('cacert: key.pem'), 'cloud-invalid', /cacert file .*key\.pem has no certificate/)
+    await refused(tls('cert: ca.pem'), 'cloud-invalid', /key is missing beside cert/)
+    await refused(tls('key: key.pem'), 'cloud-invalid', /cert is missing beside key/)
+    await refused(tls('cert: ca.pem, key: locked.pem'), 'cloud-invalid', /locked\.pem has no key that is not encrypted/)
+  })
+
+  it('have their secrets in another file where one is told', async () => {
+    await write('clouds.yaml', FILE)
+    await write('elsewhere.yaml', SECURE)
+    const environment = { OS_CLIENT_SECURE_FILE: join(folder, 'elsewhere.yaml') }
+    const { method } = (await load('prod', { environment })).credentials
+    assert.equal(method.type === 'password' && text(method.password), 'hidden-password')
+    await refused(load('prod'), 'cloud-invalid', /password is missing/)
   })
 
   it('with secrets that others may read are used, with a warning', async () => {

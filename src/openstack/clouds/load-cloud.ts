@@ -1,11 +1,10 @@
 import { HoldfastError } from '#src/core/error.ts'
-import { Secret } from '#src/core/secret.ts'
 import type { Host } from '#src/host/host.ts'
-import type { TlsSettings } from '#src/http/undici-transport.ts'
 import type { CloudCredentials } from '../keystone/credentials.ts'
 import { readCloudsFile } from './clouds-file.ts'
 import { type CloudEntry, credentialsOf } from './entry.ts'
 import { ENVIRONMENT_CLOUD, type Environment, environmentEntry } from './environment.ts'
+import { tlsOf } from './tls-files.ts'
 
 export interface CloudSources {
   readonly host: Pick<Host, 'files'>
@@ -44,22 +43,9 @@ export async function loadCloud(sources: CloudSources): Promise<LoadedCloud> {
   return { name: chosen, credentials: await complete(sources, entry), warnings }
 }
 
-/** The file and the TLS material that an entry names are read here. */
-async function complete({ host }: CloudSources, entry: CloudEntry): Promise<CloudCredentials> {
-  return credentialsOf(entry, await tlsOf(host, entry))
-}
-
-export async function tlsOf({ files }: Pick<Host, 'files'>, { where, settings }: CloudEntry): Promise<TlsSettings> {
-  const read = async (key: 'cacert' | 'cert' | 'key') => {
-    const path = settings[key]
-    if (path === undefined) return undefined
-    const bytes = await files.read(path)
-    if (bytes) return bytes
-    throw new HoldfastError('invalid-input', 'cloud-invalid', `${where}: there is no ${key} file ${path}`)
-  }
-  const [ca, certificate, key] = await Promise.all([read('cacert'), read('cert'), read('key')])
-  return { ca, certificate, key: key && new Secret(key), insecure: /^(true|1|yes)$/i.test(settings.insecure ?? '') }
-}
+/** The TLS material that an entry names is read here. */
+const complete = async (sources: CloudSources, entry: CloudEntry): Promise<CloudCredentials> =>
+  credentialsOf(entry, await tlsOf(sources.host, entry, sources))
 
 async function findFile(sources: CloudSources, name: string | undefined) {
   const { host, environment, workingDirectory, homeDirectory } = sources
@@ -68,7 +54,7 @@ async function findFile(sources: CloudSources, name: string | undefined) {
   const usual = [workingDirectory, `${config}/openstack`, '/etc/openstack'].map(folder => `${folder}/clouds.yaml`)
   const places = told === undefined ? usual : [told]
   for (const path of places) {
-    const found = await readCloudsFile(host, path)
+    const found = await readCloudsFile(host, path, environment.OS_CLIENT_SECURE_FILE || undefined)
     if (found) return found
   }
   throw notFound(name, `there is no ${places.join(', nor ')}`, [])

@@ -27,16 +27,27 @@ export interface EndpointWish {
   readonly serviceType: string
   readonly interface: EndpointInterface
   readonly region?: string | undefined
+  /** Of several services of this type the one of this name. */
+  readonly serviceName?: string | undefined
 }
 
-/** @throws HoldfastError `service-not-in-catalog`, `service-version-unsupported` */
+/**
+ * Where a service is. Without a region there must be no choice: which region a volume is made in is not left to chance.
+ * @throws HoldfastError `service-not-in-catalog`, `service-version-unsupported`, `region-not-chosen`
+ */
 export function findEndpoint(catalog: readonly CatalogService[], wish: EndpointWish): string {
   const types = ALIASES[wish.serviceType] ?? [wish.serviceType]
-  const services = types.flatMap(type => catalog.filter(service => service.type === type))
-  const fitting = services.flatMap(service => service.endpoints).find(endpoint => fits(endpoint, wish))
-  if (fitting) return fitting.url
-  throw services.length > 0 ? notHere(services, wish) : notAtAll(catalog, wish)
+  const services = types.flatMap(type => catalog.filter(service => service.type === type && isNamed(service, wish)))
+  const fitting = services.flatMap(({ endpoints }) => endpoints.filter(endpoint => fits(endpoint, wish)))
+  const [first] = fitting
+  if (!first) throw services.length > 0 ? notHere(services, wish) : notAtAll(catalog, wish)
+  const elsewhere = fitting.find(({ region, url }) => region !== first.region && url !== first.url)
+  if (elsewhere) throw regionNeeded(fitting, wish)
+  return first.url
 }
+
+const isNamed = ({ name }: CatalogService, { serviceName }: EndpointWish): boolean =>
+  serviceName === undefined || name === serviceName
 
 const fits = (endpoint: CatalogEndpoint, wish: EndpointWish): boolean =>
   endpoint.interface.replace(/URL$/, '') === wish.interface &&
@@ -45,6 +56,19 @@ const fits = (endpoint: CatalogEndpoint, wish: EndpointWish): boolean =>
 const wanted = ({ interface: face, region }: EndpointWish): string =>
   `interface '${face}'${region === undefined ? '' : ` in region '${region}'`}`
 
+const named = ({ serviceType, serviceName }: EndpointWish): string =>
+  `'${serviceType}'${serviceName === undefined ? '' : ` by the name '${serviceName}'`}`
+
+function regionNeeded(fitting: readonly CatalogEndpoint[], wish: EndpointWish): HoldfastError {
+  const regions = [...new Set(fitting.map(({ region }) => `'${region ?? '-'}'`))].sort()
+  return new HoldfastError(
+    'invalid-input',
+    'region-not-chosen',
+    `the catalog has ${named(wish)} in several regions, and none is chosen: ${regions.join(', ')}`,
+    { details: { hint: 'give region_name in clouds.yaml, OS_REGION_NAME or cloud.region' } },
+  )
+}
+
 function notHere(services: readonly CatalogService[], wish: EndpointWish): HoldfastError {
   const there = services.flatMap(({ endpoints }) =>
     endpoints.map(one => `'${one.interface}' in '${one.region ?? '-'}'`),
@@ -52,14 +76,15 @@ function notHere(services: readonly CatalogService[], wish: EndpointWish): Holdf
   return new HoldfastError(
     'unavailable',
     'service-not-in-catalog',
-    `the catalog has '${wish.serviceType}', but not with ${wanted(wish)}; it has ${there.join(', ') || 'no endpoint of it'}`,
+    `the catalog has ${named(wish)}, but not with ${wanted(wish)}; it has ${there.join(', ') || 'no endpoint of it'}`,
     { details: { hint: 'choose another region_name or interface' } },
   )
 }
 
-function notAtAll(catalog: readonly CatalogService[], { serviceType }: EndpointWish): HoldfastError {
+function notAtAll(catalog: readonly CatalogService[], wish: EndpointWish): HoldfastError {
+  const { serviceType } = wish
   const outdated = catalog.find(({ type }) => OUTDATED[serviceType]?.includes(type))
-  if (outdated) {
+  if (outdated && wish.serviceName === undefined) {
     return new HoldfastError(
       'unsupported',
       'service-version-unsupported',
@@ -67,12 +92,16 @@ function notAtAll(catalog: readonly CatalogService[], { serviceType }: EndpointW
       { details: { hint: 'Cinder v3 is needed (OpenStack Mitaka and later); register its endpoint' } },
     )
   }
-  const there = catalog.map(({ type }) => type).sort()
+  const there = catalog.map(({ type, name }) => (name === undefined ? type : `${type} (${name})`)).sort()
+  const hint =
+    catalog.length === 0
+      ? 'a login without a project has no catalog: give project_name or project_id'
+      : `ask the operator of the cloud, or configure the endpoint of ${serviceType}`
   return new HoldfastError(
     'unavailable',
     'service-not-in-catalog',
-    `the catalog has no '${serviceType}'; it has ${there.join(', ') || 'nothing'}`,
-    { details: { hint: `ask the operator of the cloud, or configure the endpoint of ${serviceType}` } },
+    `the catalog has no ${named(wish)}; it has ${there.join(', ') || 'nothing'}`,
+    { details: { hint } },
   )
 }
 

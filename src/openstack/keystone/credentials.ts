@@ -45,4 +45,6 @@ export interface CloudCredentials {
   readonly tls: TlsSettings
   /** By official service type, instead of the catalog's; `%(project_id)s` and its like are filled in. */
   readonly endpoints: Readonly<Record<string, string>>
+  /** By official service type: which one of several of that type is meant, by its name in the catalog. */
+  readonly serviceNames?: Readonly<Record<string, string>> | undefined
 }
