@@ -190,10 +190,13 @@ export class Attachments {
     if (!isUuid(id)) throw attachmentNotFound(id)
     const sent = sentConnector(this.#cinder.options, `of attachment ${id}`, connector, mountpoint)
     const before = await this.raw(id, signal)
-    const [raw, volume] = await Promise.all([this.#connect(before, sent, signal), this.#volumeOf(before, signal)])
-    const info = await this.#connection(raw, volume, signal)
+    const looked = this.#volumeOf(before, signal)
+    // Whatever becomes of the look, nothing goes on while the connection is being made.
+    looked.catch(() => {})
+    const raw = await this.#connect(before, sent, signal)
     const attached = before.status === 'attached'
     if (attached) await this.#complete(raw, signal)
+    const info = await this.#connection(raw, await looked, signal)
     const { attachedAt } = before
     const attachMode = info.data.access_mode
     return attachmentView({ ...raw, status: attached ? 'attached' : 'attaching', attachMode, attachedAt }, info)

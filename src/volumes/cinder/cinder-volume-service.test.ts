@@ -215,6 +215,15 @@ describe('attaching', () => {
     assert.deepEqual(client.sent.at(-1)?.json, { 'os-complete': null })
   })
 
+  it('of what is attached leaves it attached also if what was handed out cannot be used', async () => {
+    const foreign = attachment('attached', { ...info, name: 'volumes/foreign' })
+    const rules = { [SHOW]: volume({ status: 'in-use' }), [OWN]: attachment('attached', info), [PUT]: foreign }
+    const complete = { [`POST attachments/${ATTACHMENT}/action`]: { status: 204 } }
+    const { service, client } = bench(script({ ...rules, ...complete }))
+    assert.equal(await codeOf(service.attachmentUpdate(ATTACHMENT, CONNECTOR)), 'connection-info-unsafe')
+    assert.deepEqual(client.sent.at(-1)?.json, { 'os-complete': null })
+  })
+
   it('with a connector gives back what cannot be connected, and keeps the first failure', async () => {
     for (const [answer, code] of [
       [attachment('reserved', { ...info, name: 'volumes/foreign' }), 'connection-info-unsafe'],

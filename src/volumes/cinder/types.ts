@@ -1,3 +1,4 @@
+import { mapSettled } from '#src/core/concurrency.ts'
 import { HoldfastError, isHoldfastError } from '#src/core/error.ts'
 import {
   allVolumeTypes,
@@ -13,6 +14,9 @@ import { checkVolumeType } from '../requests.ts'
 import type { CreateVolume, CreateVolumeType, VolumeType, VolumeTypeEncryption } from '../volume-service.ts'
 import { type Cinder, DONE, done, NOT_DONE } from './cinder.ts'
 import { providerOf } from './encryption.ts'
+
+/** Questions that are asked at the same time at most. */
+const AT_ONCE = 8
 
 /** As Cinder writes that a type's volumes may be attached more than once. */
 const IS_TRUE = '<is> True'
@@ -49,7 +53,12 @@ export class Types {
         getTypeEncryption(this.#cinder.client, id, this.#cinder.queryOptions(signal)),
       )
     try {
-      return [await ask(first), ...(await Promise.all(rest.map(ask)))]
+      const found = [await ask(first)]
+      for (const outcome of await mapSettled(rest, AT_ONCE, ask)) {
+        if (outcome.status === 'rejected') throw outcome.reason
+        found.push(outcome.value)
+      }
+      return found
     } catch (error) {
       if (isHoldfastError(error) && error.code === 'forbidden') return []
       throw error
