@@ -17,7 +17,7 @@ export interface TlsSettings {
 }
 
 /** For one connection to come about, milliseconds; the deadline of the request may be shorter. */
-const CONNECT_MS = 20_000
+const CONNECT_MS = 10_000
 
 /**
  * HTTP/1.1 over kept-alive connections by undici, which is loaded at the first request. Variables such as `HTTPS_PROXY` are not

@@ -78,11 +78,11 @@ function wordsIn(said: string): string | undefined {
   return undefined
 }
 
-/** Cinder and Keystone say `message`, Barbican `description`. */
+/** Cinder and Keystone say `message`, Barbican `description`, or no more than `title`. */
 function wordsOf(holder: unknown): string | undefined {
   if (typeof holder !== 'object' || holder === null) return undefined
-  const { message, description, details } = holder as Record<string, unknown>
-  const main = typeof message === 'string' ? message : description
+  const { message, description, title, details } = holder as Record<string, unknown>
+  const main = [message, description, title].find(each => typeof each === 'string' && each !== '')
   if (typeof main !== 'string') return undefined
   return plain(typeof details === 'string' && details !== '' ? `${main} ${details}` : main)
 }

@@ -179,6 +179,7 @@ describe('a session', () => {
     const cases = [
       [400, { badRequest: { code: 400, message: 'bad <br /> size' } }, 'invalid-input', 'bad-request', /bad size/],
       [403, { code: 403, title: 'Forbidden', description: 'not allowed' }, 'forbidden', 'forbidden', /not allowed/],
+      [404, { code: 404, title: 'Not Found', description: null }, 'not-found', 'not-found', /404: Not Found \(/],
       [404, { itemNotFound: { code: 404, message: 'no volume' } }, 'not-found', 'not-found', /no volume/],
       [404, { message: 'no route', code: '404 Not Found' }, 'not-found', 'not-found', /no route/],
       [409, { conflictingRequest: { message: 'in use' } }, 'conflict', 'conflict', /in use/],

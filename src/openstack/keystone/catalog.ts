@@ -70,9 +70,8 @@ function regionNeeded(fitting: readonly CatalogEndpoint[], wish: EndpointWish): 
 }
 
 function notHere(services: readonly CatalogService[], wish: EndpointWish): HoldfastError {
-  const there = services.flatMap(({ endpoints }) =>
-    endpoints.map(one => `'${one.interface}' in '${one.region ?? '-'}'`),
-  )
+  const endpoints = services.flatMap(service => service.endpoints)
+  const there = [...new Set(endpoints.map(one => `'${one.interface}' in '${one.region ?? '-'}'`))].sort()
   return new HoldfastError(
     'unavailable',
     'service-not-in-catalog',

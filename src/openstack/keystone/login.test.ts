@@ -48,8 +48,12 @@ describe('a login', () => {
     const message = /application credential 'ac1'/
     const expired = await refused(reply(401, UNAUTHORIZED), 'forbidden', 'login-refused', message, credentials)
     assert.match(expired.details.hint ?? '', /expired, revoked/)
+    // Who is gone is not found; that is no 404 of the service for which the token was to be.
+    const gone = reply(404, { error: { code: 404, message: 'Could not find Application Credential: ac1.' } })
+    await refused(gone, 'forbidden', 'login-refused', /'ac1' in: Could not find/, credentials)
+    const revoked = reply(404, { error: { code: 404, message: 'Failed to validate token' } })
     const token = { method: { type: 'token', token: secret('hidden-token') } }
-    await refused(reply(401, UNAUTHORIZED), 'forbidden', 'login-refused', /holder of the token/, token)
+    await refused(revoked, 'forbidden', 'login-refused', /holder of the token/, token)
   })
 
   it('at what is no Keystone, or is not well, is no answer of the service', async () => {
@@ -106,6 +110,16 @@ describe('a login', () => {
     const asked = detach([reply(429, {}, { 'retry-after': '5' }), good])
     await asked.work
     assert.deepEqual(asked.clock.slept, [5000])
+    const slow = scriptedCloud({
+      login: [
+        () => {
+          slow.clock.at += 16_000
+          throw unreachable
+        },
+      ],
+    })
+    await assert.rejects(slow.cinder.endpoint(), { code: 'identity-unavailable' })
+    assert.equal(slow.sent.length, 1)
     const wrong = detach([reply(401, UNAUTHORIZED), good])
     await assert.rejects(wrong.work, { code: 'login-refused' })
     assert.equal(wrong.sent.length, 1)

@@ -13,8 +13,9 @@ import { parseToken, type Token } from './token.ts'
 export type LoginCredentials = Pick<CloudCredentials, 'authUrl' | 'method' | 'scope'>
 
 const DEADLINE_MS = 30_000
-/** Repetitions of a login at most. A token too many does no harm. */
+/** Repetitions of a login at most, and none after so long: somebody waits. A token too many does no harm. */
 const REPEATS = 2
+const PATIENCE_MS = 15_000
 
 /** Keystone's v3 API, whatever of it auth_url names; that of v2.0 lies beside it. */
 export const identityUrl = (authUrl: string): string => {
@@ -29,12 +30,14 @@ export const identityUrl = (authUrl: string): string => {
  * done with the token has been done, and nothing is missing but the token.
  */
 export async function login(wire: Wire, credentials: LoginCredentials, signal?: AbortSignal): Promise<Token> {
+  const until = wire.clock.monotonic() + PATIENCE_MS
   for (let attempt = 0; ; attempt++) {
     try {
       return await tryLogin(wire, credentials, signal)
     } catch (failure) {
       if (signal?.aborted) throw failure
-      const waitMs = attempt < REPEATS ? waitFor(failure, { isIdempotent: true }) : undefined
+      const isWorthIt = attempt < REPEATS && wire.clock.monotonic() < until
+      const waitMs = isWorthIt ? waitFor(failure, { isIdempotent: true }) : undefined
       if (waitMs === undefined) throw inWordsOfLogin(failure, credentials)
       await wire.clock.sleep(Math.max(waitMs, backOffMs(wire.random, attempt)), signal)
     }
@@ -88,7 +91,7 @@ function refused(failure: ServiceError, { method, scope }: LoginCredentials): Ho
   const { requestId } = details
   const id = requestId === undefined ? '' : ` (request ${requestId})`
   const options = (hint: string) => ({ cause: failure, details: { ...details, hint } })
-  if (status === 401 || status === 403) {
+  if (status === 401 || status === 403 || (status === 404 && NOBODY.test(reason))) {
     const message = `Keystone does not let ${whoOf(method)} ${whereTo(scope)}: ${reason}${id}`
     return new HoldfastError('forbidden', 'login-refused', message, options(HINTS[method.type]))
   }
@@ -99,6 +102,9 @@ function refused(failure: ServiceError, { method, scope }: LoginCredentials): Ho
   const message = `Keystone answered the login with ${status}: ${reason}${id}`
   return new HoldfastError('unavailable', 'identity-unavailable', message, options(IS_IT_KEYSTONE))
 }
+
+/** Keystone's 404 for an application credential or a user that is gone, and for a token that was revoked (as of Zed). */
+const NOBODY = /^(Could not find|Failed to validate token|Could not recognize|This is not a recognized)/
 
 const IS_IT_KEYSTONE = 'is auth_url the address of a Keystone v3, and is that well?'
 
