@@ -94,6 +94,23 @@ describe('a session', () => {
     assert.equal(storm.services().length, 40)
   })
 
+  it('keeps a new token when one that was refused before it is told late', async () => {
+    const held = Promise.withResolvers<void>()
+    const { cinder, sent, services } = scriptedCloud({
+      service: [
+        async ({ headers, url }) => {
+          if (url.endsWith('late')) await held.promise
+          return reply(headers['x-auth-token'] === 'token-1' ? 401 : 200)
+        },
+      ],
+    })
+    const late = cinder.send({ method: 'GET', path: 'late' })
+    await cinder.send({ method: 'GET', path: 'x' })
+    held.resolve()
+    await late
+    assert.deepEqual([services().length, sent.length - services().length], [4, 2])
+  })
+
   it('trusts no clock of this host: a token lives as long as Keystone says', async () => {
     const { cinder, clock, sent, services } = scriptedCloud({
       login: [reply(201, tokenBody({}, 3600, Date.UTC(2020, 0, 1)), { 'x-subject-token': 'token' })],
@@ -395,8 +412,8 @@ describe('versions', () => {
     const controller = new AbortController()
     const reason = new Error('enough')
     const first = cinder.version(controller.signal)
-    const second = cinder.version()
     while (services().length === 0) await Promise.resolve()
+    const second = cinder.version()
     const third = cinder.version(controller.signal)
     controller.abort(reason)
     await assert.rejects(first, reason)
