@@ -89,7 +89,7 @@ export interface CloudOperations {
    * @throws HoldfastError `no-cloud` (invalid-input) if none is chosen, and whatever keeps it from logging in
    */
   check(signal?: AbortSignal): Promise<CloudStatus>
-  /** What the volume service says about a volume that failed, oldest first; empty for the embedded one. */
+  /** What the volume service says about a volume that failed, newest first; empty for the embedded one. */
   messagesOf(volumeId: string, signal?: AbortSignal): Promise<readonly string[]>
 }
 

@@ -39,7 +39,7 @@ export async function snapshotGone(holdfast: Holdfast, snapshot: Snapshot, signa
 /** In the volume service's own words, where it keeps any. */
 async function reasonOf(holdfast: Holdfast, volumeId: string, signal: AbortSignal): Promise<string | undefined> {
   const messages = await holdfast.cloud.messagesOf(volumeId, signal)
-  return messages.at(-1)
+  return messages[0]
 }
 
 const gone = (noun: string, id: string, what: string) =>
