@@ -39,11 +39,14 @@ function ownMessage(error: HoldfastError): string {
 }
 
 function expectedText(error: HoldfastError, paint: Paint): string {
-  const { hint, left, operation } = error.details
+  const { hint, left, operation, requestId } = error.details
   const lines = [`${paint('red', 'error:')} ${safeText(ownMessage(error))}`]
   for (const other of error.also) lines.push(`${paint('red', 'also:')} ${safeText(ownMessage(asHoldfastError(other)))}`)
   const where = whereOf(error)
   if (where !== undefined) lines.push(`${paint('dim', 'where:')} ${safeText(where)}`)
+  if (requestId !== undefined && !ownMessage(error).includes(requestId)) {
+    lines.push(`${paint('dim', 'request:')} ${safeText(requestId)}`)
+  }
   if (left !== undefined) lines.push(`${paint('yellow', 'left:')} ${safeText(left)}`)
   if (operation !== undefined) lines.push(`${paint('dim', 'operation:')} ${safeText(operation)}`)
   if (hint !== undefined) lines.push(`${paint('cyan', 'hint:')} ${safeText(hint)}`)

@@ -10,6 +10,7 @@ import { loadCloud } from '#src/openstack/clouds/load-cloud.ts'
 import { tlsOf } from '#src/openstack/clouds/tls-files.ts'
 import type { CloudCredentials } from '#src/openstack/keystone/credentials.ts'
 import { type CloudSession, openCloud } from '#src/openstack/session.ts'
+import type { RequestNote } from '#src/openstack/wire.ts'
 
 export interface CloudLogin {
   readonly session: CloudSession
@@ -34,10 +35,15 @@ export async function openSession(needs: SessionNeeds, name: string): Promise<Cl
   const transport = new UndiciTransport(credentials.tls)
   const serviceTransport = service && new UndiciTransport(service.tls)
   const { clock, random } = host
-  const session = openCloud({ credentials, service, transport, serviceTransport, clock, random })
+  const onRequest = needs.environment.HOLDFAST_DEBUG ? (note: RequestNote) => needs.onNote(told(note)) : undefined
+  const session = openCloud({ credentials, service, transport, serviceTransport, clock, random, onRequest })
   onClose(() => session.close())
   return { session, credentials, service }
 }
+
+/** `GET https://… 200 in 31 ms (req-…)` */
+const told = ({ method, url, status, ms, requestId }: RequestNote): string =>
+  `${method} ${url} ${status ?? 'no reply'} in ${Math.round(ms)} ms${requestId === undefined ? '' : ` (${requestId})`}`
 
 /** Holdfast's own configuration for the cloud that it names, else `clouds.yaml` or the environment. */
 async function credentialsFor(needs: SessionNeeds, name: string): Promise<CloudCredentials> {

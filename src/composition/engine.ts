@@ -83,7 +83,7 @@ async function realParts({ host, config, store, volumes, keys, clouds, sealer, o
     cloud: config.cloud.name,
     connectors: new Map<ConnectionInfo['driver_volume_type'], Connector>([
       ['local', new LocalConnector(host, { pool: join(config.stateDirectory, 'volumes/pool') })],
-      ['rbd', new RbdConnector(host, { secrets: cephSecrets, keys: cephKeys, images })],
+      ['rbd', new RbdConnector(host, { secrets: cephSecrets, keys: cephKeys, images, pools: config.cloud.rbdPools })],
     ]),
     encryptors: {
       'dm-crypt': new LuksEncryptor(host),

@@ -40,7 +40,11 @@ function verifyDisks(walk: Walk, disks: readonly DiskFacts[], views: ReadonlyMap
   for (const disk of disks) {
     const view = views.get(disk.target)
     if (!view) throw refuse(walk, `its domain has a disk ${disk.target} that is not recorded`)
-    if (disk.path !== view.path || disk.secretUuid !== view.secretUuid) {
+    const isSame =
+      disk.path === view.path &&
+      disk.secretUuid === view.secretUuid &&
+      disk.authSecretUuid === view.network?.auth?.secretUuid
+    if (!isSame) {
       throw refuse(walk, `disk ${disk.target} of its domain is ${disk.path ?? 'something else'}, not ${view.path}`)
     }
   }

@@ -19,7 +19,7 @@ import type { Attachment, AttachmentFilter } from '../volume-service.ts'
 import { type Change, type Cinder, DONE, done, type Found, NOT_DONE } from './cinder.ts'
 import { readConnection } from './connection.ts'
 import { sentConnector } from './connectors.ts'
-import { hasStatus } from './failures.ts'
+import { isGone } from './failures.ts'
 import { attachmentView, summaryView } from './views.ts'
 import type { Volumes } from './volumes.ts'
 
@@ -261,7 +261,7 @@ export class Attachments {
     )
   }
 
-  /** 404 is success, also from a proxy that had sent it twice. */
+  /** Cinder's 404 is success. */
   async delete(id: string, signal?: AbortSignal): Promise<Outcome> {
     if (!isUuid(id)) return 'already'
     return await this.#cinder.change<Outcome>(
@@ -274,7 +274,7 @@ export class Attachments {
             await deleteAttachment(this.#cinder.client, id, options)
             return 'made'
           } catch (error) {
-            if (hasStatus(error, 404)) return 'already'
+            if (isGone(error)) return 'already'
             throw error
           }
         },

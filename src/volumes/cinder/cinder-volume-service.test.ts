@@ -14,7 +14,7 @@ const attachment = (status: string, connection: object = {}): Answer => ({
   status: 200,
   body: { attachment: { ...ceph, id: ATTACHMENT, volume_id: VOLUME, status, connection_info: connection } },
 })
-const GONE: Answer = { status: 404, body: { itemNotFound: { code: 404, message: 'gone' } } }
+const GONE: Answer = { status: 404, body: { itemNotFound: { code: 404, message: 'Volume 1 could not be found.' } } }
 
 /** By method and path; the last of a list stays. */
 function script(rules: Readonly<Record<string, Answer | readonly Answer[]>>): Answers {

@@ -23,6 +23,13 @@ export const isUnsure = (error: unknown, also500 = false): boolean => {
   return isHoldfastError(error) && (error.code === 'reply-lost' || error.code === 'reply-too-large')
 }
 
+/**
+ * A 404 in Cinder's own words. One of a proxy, or of a route that is not there, says nothing about volumes: taken for an answer it
+ * would have us forget what is still attached.
+ */
+export const isGone = (error: unknown): error is ServiceError =>
+  isServiceError(error) && error.status === 404 && /^(?!The resource\b|")[^<]*could not be found/i.test(error.reason)
+
 export const hasStatus = (error: unknown, status: number): error is ServiceError =>
   isServiceError(error) && error.status === status
 
@@ -53,7 +60,8 @@ export function failureOf(error: unknown, asked: Asked): unknown {
 
 function refusalOf(error: ServiceError, asked: Asked): HoldfastError {
   const { status } = error
-  if (status === 404 && asked.notFound) return withRequest(asked.notFound(), error)
+  if (isGone(error) && asked.notFound) return withRequest(asked.notFound(), error)
+  if (status === 404 && !isGone(error)) return notCinder(error, asked)
   const [kind, code, hint] = REFUSALS[status] ?? (status >= 500 ? SERVER_FAILED : REFUSED)
   const special = SPECIAL.find(each => each.status === status && each.words.test(error.reason))
   const failed = status >= 500 ? `the volume service failed (${status})` : 'the volume service refused'
@@ -67,6 +75,17 @@ function refusalOf(error: ServiceError, asked: Asked): HoldfastError {
     },
   )
 }
+
+const notCinder = (error: ServiceError, { what, volume }: Asked) =>
+  new HoldfastError(
+    'unavailable',
+    'volume-service-unavailable',
+    `${what}: what answered 404 does not speak as Cinder does: ${wordsOf(error)}`,
+    {
+      cause: error,
+      details: { ...detailsOf(error), volume, hint: 'does a proxy or a load balancer answer in its place?' },
+    },
+  )
 
 const SERVER_FAILED = ['unavailable', 'volume-service-unavailable', undefined] as const
 const REFUSED = ['invalid-input', 'invalid-input', undefined] as const

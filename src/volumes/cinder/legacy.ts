@@ -20,7 +20,7 @@ import type { Attachments } from './attachments.ts'
 import { type Cinder, DONE, done, type Found, NOT_DONE } from './cinder.ts'
 import { readConnection } from './connection.ts'
 import { sentConnector } from './connectors.ts'
-import { hasStatus, isUnsure } from './failures.ts'
+import { isGone, isUnsure } from './failures.ts'
 import { imageFileUnsupported, type Volumes } from './volumes.ts'
 
 /** The actions of a volume: the older generation of attaching, and what has no other place. */
@@ -204,7 +204,7 @@ export class Legacy {
         retry500: true,
         send: async options => {
           await send(options).catch((error: unknown) => {
-            if (!hasStatus(error, 404)) throw error
+            if (!isGone(error)) throw error
           })
         },
         look: async () => ((await isThere()) ? NOT_DONE : DONE),

@@ -106,10 +106,28 @@ describe("Cinder's refusals", () => {
     }
 
     it(`of ${name} with 404 are '${notFound}'`, async () => {
-      const { service } = bench(answering({ status: 404, body: { itemNotFound: { message: 'gone' } } }, looks))
+      const body = { itemNotFound: { code: 404, message: 'Volume x could not be found.' } }
+      const { service } = bench(answering({ status: 404, body }, looks))
       assert.equal((await refusal(work(service))).code, notFound)
     })
   }
+
+  it('with a 404 that is not in its own words say nothing about volumes: a proxy, a route that is not there', async () => {
+    for (const body of [
+      '<html><h1>404 Not Found</h1> it could not be found</html>',
+      '',
+      { message: 'The resource could not be found.' },
+    ]) {
+      const { service } = bench(answering({ status: 404, body }))
+      for (const work of [
+        service.beginDetaching(VOLUME),
+        service.attachmentDelete(ATTACHMENT),
+        service.delete(VOLUME),
+      ]) {
+        assert.equal((await refusal(work)).code, 'volume-service-unavailable')
+      }
+    }
+  })
 
   it('of creation say what it is that was not found', async () => {
     const missing = (message: string) => bench(answering({ status: 404, body: { itemNotFound: { message } } })).service

@@ -72,14 +72,31 @@ function compareView(picture: Picture, mechanism: 'dm-crypt' | 'native', view: V
 const liesOnOurs = ({ facts }: Picture, { over }: ViewFacts): boolean =>
   facts.sources?.some(source => source.path === over && source.volumeId !== undefined) === true
 
+/** What connectors have on the host: loop devices over files of the pool, and secrets for images of Ceph, which have no path. */
+const LOOP = {
+  code: 'loop',
+  object: 'loop device ',
+  verb: 'is attached to',
+  mend: 'detach the loop device',
+  mends: 'detach',
+} as const
+const CEPH = {
+  code: 'ceph-secret',
+  object: '',
+  verb: 'opens',
+  mend: 'remove the secret',
+  mends: 'undefine',
+} as const
+
 function compareSource(picture: Picture, source: SourceFacts): readonly Diagnosis[] {
-  const object = `loop device ${source.path}`
   const key = source.path
+  const noun = key.startsWith('/') ? LOOP : CEPH
+  const object = `${noun.object}${source.path}`
   const standing = judge(picture, source.volumeId, true)
   if (standing.is === 'foreign') {
     return [
       harmless({
-        code: 'loop-foreign',
+        code: `${noun.code}-foreign`,
         key,
         object,
         owner: FOREIGN,
@@ -92,21 +109,21 @@ function compareSource(picture: Picture, source: SourceFacts): readonly Diagnosi
   if (standing.is === 'expected')
     return mountedOnHost(picture, { key, object, label, volumeId, holders: source.holders })
   if (standing.is === 'unknown') return []
-  const what = `${source.path} is attached to ${source.over} of volume ${label}${held(source.holders)}`
+  const what = `${source.path} ${noun.verb} ${source.over} of volume ${label}${held(source.holders)}`
   if (standing.is === 'left-by')
-    return [leftBy(standing.instance, { code: 'loop-leftover', key, danger: 'low', object, label, what })]
+    return [leftBy(standing.instance, { code: `${noun.code}-leftover`, key, danger: 'low', object, label, what })]
   return [
     fixable(
       {
-        code: 'loop-leftover',
+        code: `${noun.code}-leftover`,
         key,
         danger: 'low',
         object,
         owner: `volume ${label}`,
         message: `${what}, though no instance has it`,
       },
-      'detach the loop device',
-      [`detach ${source.path}`],
+      noun.mend,
+      [`${noun.mends} ${source.path}`],
       { do: 'remove-source', source },
     ),
   ]
