@@ -20,6 +20,7 @@ export interface CloudLogin {
 }
 
 export interface SessionNeeds {
+  readonly mode: 'read' | 'write'
   readonly host: Host
   readonly config: HoldfastConfig
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -27,11 +28,15 @@ export interface SessionNeeds {
   readonly onClose: (closer: () => Promise<void>) => void
 }
 
+const NO_SERVICE_USER =
+  'no service user is configured: Cinder may refuse to detach volumes that are in use (see holdfast cloud check)'
+
 /** A session at this cloud; nothing is sent yet. */
 export async function openSession(needs: SessionNeeds, name: string): Promise<CloudLogin> {
   const { host, onClose } = needs
   const credentials = await credentialsFor(needs, name)
   const service = await serviceCredentials(needs, credentials)
+  if (!service && needs.mode === 'write') needs.onNote(NO_SERVICE_USER)
   const transport = new UndiciTransport(credentials.tls)
   const serviceTransport = service && new UndiciTransport(service.tls)
   const { clock, random } = host

@@ -10,6 +10,7 @@ import { type CloudLogin, openSession } from './cloud-session.ts'
 import { lazily, lazyVolumes, once } from './lazy.ts'
 
 export interface CloudsNeeds {
+  readonly mode: 'read' | 'write'
   readonly host: Host
   readonly config: HoldfastConfig
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -88,6 +89,8 @@ async function openCloudServices(needs: CloudsNeeds, name: string): Promise<Open
     sealer,
     attachments: config.cloud.attachments,
     rbdPools: config.cloud.rbdPools,
+    // Where volumes may not cross zones, new ones are made in this host's (Nova `cross_az_attach`).
+    availabilityZone: config.crossZoneAttach ? undefined : config.availabilityZone,
     attachmentDeadlineMs: config.deadlines.attachments * 1000,
   })
   return { login, volumes }

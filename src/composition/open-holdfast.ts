@@ -129,7 +129,7 @@ class OpenedHoldfast implements Holdfast {
     const { Clouds } = await import('./clouds.ts')
     const sealer: Sealer = lazily(() => this.#openSealer(mode))
     const onClose = (closer: () => Promise<void>) => this.#closers.push(closer)
-    return new Clouds({ host: this.#host, config: this.#config, environment, sealer, onNote, onClose })
+    return new Clouds({ mode, host: this.#host, config: this.#config, environment, sealer, onNote, onClose })
   })
 
   async #openEngine(
