@@ -30,6 +30,13 @@ describe('errors for people', () => {
     ])
   })
 
+  it("show a service's id of the request, once", () => {
+    const told = (message: string) =>
+      reportError(new HoldfastError('quota', 'over-quota', message, { details: { requestId: 'req-1' } }), quiet).text
+    assert.equal(told('too much'), 'error: too much\nrequest: req-1\n')
+    assert.equal(told('too much (request req-1)'), 'error: too much (request req-1)\n')
+  })
+
   it('end with the code of their kind', () => {
     assert.equal(reportError(failure, quiet).exitCode, 12)
     assert.equal(reportError(new HoldfastError('not-found', 'volume-not-found', 'no'), quiet).exitCode, 3)
