@@ -135,3 +135,36 @@ it('instances go on when the token has ended', async () => {
   await rig.instances.hardReboot(id)
   assert.deepEqual(violations(rig), [])
 })
+
+describe('host check of instances with images of Ceph', () => {
+  it('finds nothing where all is well, and is blind, not alarmed, while Ceph does not answer', async () => {
+    const rig = openCloudRig()
+    await rig.instance('web', [await rig.volume('luks'), await rig.volume()])
+    const well = await rig.host.check()
+    assert.deepEqual([well.findings, well.blind], [[], []])
+    failing(rig, 'storage-unreachable', name => name.startsWith('ceph probe'))
+    const away = await rig.host.check()
+    assert.deepEqual(away.findings, [])
+    assert.deepEqual(
+      away.blind.map(({ part, error }) => [part, error.code]),
+      [['disks of guests', 'storage-unreachable']],
+    )
+  })
+
+  it('tells a secret that nobody needs any more from a loop device, and removes it', async () => {
+    const rig = openCloudRig()
+    const id = await rig.instance('web', [await rig.volume()])
+    const [row] = (await rig.instances.show(id)).mappings
+    const kept = [...rig.world.secrets.entries()]
+    await rig.instances.stop(id)
+    for (const [uuid, secret] of kept) rig.world.secrets.set(uuid, secret)
+    const { findings } = await rig.host.check()
+    assert.deepEqual(
+      findings.map(({ code }) => code),
+      ['ceph-secret-leftover'],
+    )
+    assert.match(findings[0]?.message ?? '', new RegExp(`opens rbd:.*${row?.volumeId}`))
+    await rig.host.fix(findings)
+    assert.equal(rig.world.secrets.size, 0)
+  })
+})

@@ -50,7 +50,8 @@ export async function observe(looking: Looking): Promise<Observed> {
     look('volumes', signal => allVolumes(parts, mappings, signal)),
   ])
   const attachments = volumes && (await look('attachments', signal => allAttachments(parts, volumes, mappings, signal)))
-  const standing = await allStanding(looking, instances, mappings, domains ?? [])
+  const { standing, unreachable } = await allStanding(looking, instances, mappings, domains ?? [])
+  for (const error of unreachable) blind.push({ part: 'disks of guests', error: recordError(error) })
   const former = await formerInstances(parts, instances, attachments ?? [])
   const facts = {
     bootId: parts.settings.bootId,
@@ -132,15 +133,23 @@ async function allAttachments(
   })
 }
 
+interface Standing {
+  /** By mapping id. */
+  readonly standing: ReadonlyMap<string, GuestSource | HoldfastError>
+  /** Why some could not be looked at. */
+  readonly unreachable: readonly HoldfastError[]
+}
+
 /** What really lies below the disks of guests that run, proved as before a start. */
 async function allStanding(
   { parts, signal }: Looking,
   instances: readonly InstanceRecord[],
   mappings: readonly BlockDeviceMapping[],
   domains: readonly DomainFacts[],
-): Promise<ReadonlyMap<string, GuestSource | HoldfastError>> {
+): Promise<Standing> {
   const running = new Set(domains.filter(({ state }) => LIVE.has(state)).map(({ id }) => id))
   const found = new Map<string, GuestSource | HoldfastError>()
+  const unreachable = new Map<string, HoldfastError>()
   await mapSettled(
     instances.filter(({ id }) => running.has(id)),
     AT_ONCE,
@@ -156,12 +165,16 @@ async function allStanding(
           signal,
           verify,
         )
-        found.set(id, await verified.catch(asHoldfastError))
+        const outcome = await verified.catch(asHoldfastError)
+        // Storage that does not answer says nothing of what lies below.
+        if (hasCode(outcome, 'storage-unreachable'))
+          unreachable.set(asHoldfastError(outcome).message, asHoldfastError(outcome))
+        else found.set(id, outcome)
       }
     },
   )
   signal?.throwIfAborted()
-  return found
+  return { standing: found, unreachable: [...unreachable.values()] }
 }
 
 /** Of the instances that attachments name: those that are gone, but that our journal knows to have been ours. */
